@@ -1,0 +1,1 @@
+"""Who calls: users, API keys and the record of what they did."""

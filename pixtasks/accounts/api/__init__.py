@@ -1,0 +1,1 @@
+"""Sign-in over HTTP, under ``/api/v1/auth`` (CONTRACT J02-J05)."""
