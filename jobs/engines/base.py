@@ -1,0 +1,172 @@
+"""What an engine is: the Protocol, what it is asked, what it yields and how it fails.
+
+An engine turns a keyword (or an address, a list, a folder) into candidates, page by page. It never downloads an image,
+never touches the database, and reaches the network only through the ``Web`` that it is given, so that every request
+passes the same guard (RELIABILITY.md, security checklist).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from pydantic import BaseModel
+
+from pixtasks.common.errors import PixtasksError
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One image that an engine found: where it is, and what is known of it (ENGINES.md, common adapter contract).
+
+    Attributes:
+        image_url: http(s) address of the file; empty where ``path`` is set.
+        license: SPDX-like code ("CC0", "BY-SA"), empty where the source tells none.
+        width: pixels as the source claims them; never trusted.
+        raw: what the source said besides; JSON values only.
+        path: absolute path of a local file that is to be read instead of ``image_url``.
+    """
+
+    image_url: str
+    thumb_url: str = ""
+    page_url: str = ""
+    title: str = ""
+    creator: str = ""
+    creator_url: str = ""
+    license: str = ""
+    license_version: str = ""
+    license_url: str = ""
+    attribution: str = ""
+    external_id: str = ""
+    width: int | None = None
+    height: int | None = None
+    filetype: str = ""
+    tags: tuple[str, ...] = ()
+    raw: Mapping[str, object] = field(default_factory=dict)
+    path: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What an engine is asked.
+
+    Attributes:
+        keyword: the chunk's keyword.
+        engine: the name that the user asked for; may be an alias of the engine's own (CONTRACT X61).
+        limit: how many new images the chunk wants; a hint for the page size, not a bound.
+        options: a validated instance of the engine's ``Options``.
+    """
+
+    keyword: str
+    engine: str
+    limit: int
+    options: BaseModel
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of candidates, and the cursor of the next one (None: this was the last).
+
+    A page may be empty although more follow.
+    """
+
+    candidates: tuple[Candidate, ...]
+    next: str | None
+
+
+class WebResponse(Protocol):
+    """What a ``Web`` answers; ``url`` is the address after redirects, header names are in lower case."""
+
+    @property
+    def status(self) -> int: ...
+
+    @property
+    def url(self) -> str: ...
+
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+
+    @property
+    def body(self) -> bytes: ...
+
+
+class WebError(Exception):
+    """A request that got no complete answer.
+
+    Args:
+        outcome: class of the failure in the words of the fetch ("dns", "timeout", "blocked_address", "too_large" …).
+        detail: one sentence about this failure.
+    """
+
+    def __init__(self, outcome: str, detail: str = "") -> None:
+        self.outcome = str(outcome)
+        self.detail = detail
+        super().__init__(f"{self.outcome}: {detail}" if detail else self.outcome)
+
+
+class Web(Protocol):
+    """The guarded way to the network that an engine is given."""
+
+    def get(
+        self, url: str, *, headers: Mapping[str, str] | None = None, max_bytes: int = 5_000_000
+    ) -> WebResponse:
+        """Return the answer to a GET, redirects followed, whatever its status.
+
+        Raises:
+            WebError: no complete answer (name, connection, TLS, time, size, address not allowed).
+        """
+        ...
+
+
+class Engine(Protocol):
+    """A source of images.
+
+    Attributes:
+        name: permanent; letters, digits, ``_`` and ``-``.
+        description: one sentence for users.
+        rate_limited: whether its starts count against a bucket (RELIABILITY.md); false for local sources.
+        Options: pydantic model of the engine's part of the job's options, ``extra="forbid"``.
+
+    An engine may also have ``check(options) -> None``, called when a job is created with these options; it raises
+    ``InvalidInput`` (``loc`` relative to the options) or ``RuleViolation``.
+    """
+
+    name: str
+    description: str
+    rate_limited: bool
+    Options: type[BaseModel]
+
+    def missing(self) -> list[str]:
+        """Return the names of the settings that must be set before the engine is usable; empty: it is."""
+        ...
+
+    def search(self, query: Query, cursor: str | None, web: Web) -> Page:
+        """Return one page; ``cursor`` None is the first. The same (query, cursor) gives the same page again.
+
+        Raises:
+            EngineUnavailable: worth another try later.
+            EngineError: another try would fail alike.
+        """
+        ...
+
+
+class EngineError(PixtasksError):
+    """The engine cannot answer this search."""
+
+    status = 502
+
+
+class EngineUnavailable(EngineError):
+    """The engine is not available at the moment; the search is worth another try later.
+
+    Args:
+        retry_after: seconds the source asked to wait, None where it said nothing.
+    """
+
+    status = 503
+
+    def __init__(self, message: str | None = None, *, retry_after: float | None = None) -> None:
+        self.retry_after = retry_after
+        super().__init__(message or "The engine is not available at the moment; the search is tried again later.")
