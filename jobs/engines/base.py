@@ -109,9 +109,7 @@ class WebError(Exception):
 class Web(Protocol):
     """The guarded way to the network that an engine is given."""
 
-    def get(
-        self, url: str, *, headers: Mapping[str, str] | None = None, max_bytes: int = 5_000_000
-    ) -> WebResponse:
+    def get(self, url: str, *, headers: Mapping[str, str] | None = None, max_bytes: int = 5_000_000) -> WebResponse:
         """Return the answer to a GET, redirects followed, whatever its status.
 
         Raises:
