@@ -1,6 +1,8 @@
-"""The composition root as a Django application: it registers the system checks."""
+"""The composition root as a Django application."""
 
 from __future__ import annotations
+
+from importlib import import_module
 
 from django.apps import AppConfig
 
@@ -11,3 +13,8 @@ class PixtasksConfig(AppConfig):
     name = "pixtasks"
     label = "pixtasks"
     verbose_name = "pixtasks"
+
+    def ready(self) -> None:
+        """Register the system checks, and how the OpenAPI document is made."""
+        import_module("pixtasks.checks")
+        import_module("pixtasks.openapi")

@@ -1,0 +1,1 @@
+"""One function per use case; the only writers of the models of this application."""

@@ -1,0 +1,25 @@
+"""Every route of the product. Either form, with and without the trailing slash, is answered (CONTRACT X08)."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.urls import include, path
+
+from pixtasks.docs import DocsView, RedocView, openapi_json
+from pixtasks.health import healthz, readyz
+
+urlpatterns = [
+    path("api/v1/auth/", include("pixtasks.accounts.api.urls")),
+    path("samples/", include("jobs.engines.sample.urls")),
+    path("admin/", admin.site.urls),
+    path("openapi.json", openapi_json, name="openapi"),
+    path("docs", DocsView.as_view(), name="docs"),
+    path("redoc", RedocView.as_view(), name="redoc"),
+    path("healthz", healthz, name="healthz"),
+    path("readyz", readyz, name="readyz"),
+]
+
+handler400 = "pixtasks.common.dialects.handler400"
+handler403 = "pixtasks.common.dialects.handler403"
+handler404 = "pixtasks.common.dialects.handler404"
+handler500 = "pixtasks.common.dialects.handler500"

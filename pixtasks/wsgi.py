@@ -1,0 +1,23 @@
+"""The WSGI application. Importing this module starts nothing; asking for ``application`` makes it (CONTRACT D14)."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+
+from django.core.handlers.wsgi import WSGIHandler
+
+
+@cache
+def create_application() -> WSGIHandler:
+    """Set Django up and return the application; the same one at every call."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "pixtasks.settings")
+    from django.core.wsgi import get_wsgi_application
+
+    return get_wsgi_application()
+
+
+def __getattr__(name: str) -> WSGIHandler:
+    if name == "application":
+        return create_application()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
