@@ -1,0 +1,1 @@
+"""The task ledger: everything that runs is one row; the database decides, Celery delivers."""

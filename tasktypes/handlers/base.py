@@ -1,0 +1,127 @@
+"""What a handler is, and what it is given to work with."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
+
+from pydantic import BaseModel
+
+from tasktypes.states import State
+
+if TYPE_CHECKING:
+    from tasktypes.services.context import Context
+
+
+class TaskCancelled(Exception):
+    """Somebody asked this task to stop; what it stored stays."""
+
+
+class LeaseLost(Exception):
+    """Another attempt owns the row now; nothing that this one writes would be accepted."""
+
+
+class PermanentFailure(Exception):
+    """Trying again cannot help; the message is shown to the user."""
+
+
+class TimeLimitPassed(PermanentFailure):
+    """The task ran longer than its handler allows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed:
+    """A task that this process holds under a lease: the row as it was when it was claimed."""
+
+    id: int
+    public_id: str
+    type_name: str
+    group_id: int | None
+    created_by_id: int | None
+    attempt: int
+    retries: int
+    max_retries: int
+    parameters: dict[str, Any]
+    metadata: dict[str, Any]
+    progress: dict[str, Any] | None
+    state: dict[str, Any] | None
+    rate_key: str
+    event_seq: int
+    started_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndedTask:
+    """A task that has just been settled or reopened, as hooks see it."""
+
+    id: int
+    public_id: str
+    group_id: int | None
+    status: State
+    parameters: dict[str, Any]
+    progress: dict[str, Any] | None
+    result: dict[str, Any] | None
+    error_message: str | None = field(default=None)
+
+
+ParamsType = TypeVar("ParamsType", bound=BaseModel)
+
+
+class Handler(Generic[ParamsType]):
+    """Runs the tasks of one name.
+
+    Subclass it, give ``name`` and ``Params``, write :meth:`run`, and decorate the class with ``register``. Everything
+    else has a sensible default. A handler must stand to be run twice for one task: an attempt may be cut off anywhere
+    and starts again from what its checkpoints stored.
+    """
+
+    name: ClassVar[str]
+    """Permanent: letters, digits, ``_`` and ``.``; also the Celery task's name."""
+    description: ClassVar[str] = ""
+    Params: type[ParamsType]
+    queue: ClassVar[str] = "default"
+    time_limit: ClassVar[float] = 3600
+    """Seconds that one attempt may take; then it is killed and the task fails."""
+    max_retries: ClassVar[int] = 3
+    backoff: ClassVar[float] = 5
+    """Seconds before the first retry; each further one waits twice as long."""
+    backoff_limit: ClassVar[float] = 600
+    batch: ClassVar[int] = 1
+    """How many rows a worker claims and settles at a time; above 1 for tasks of milliseconds."""
+
+    def run(self, params: ParamsType, context: Context) -> dict[str, Any]:
+        """Do the work of one task and return its result.
+
+        Raises:
+            PermanentFailure: trying again cannot help.
+            Exception: anything else is retried with back-off while the task's budget lasts.
+        """
+        raise TypeError(f"the handler {self.name} has no run()")
+
+    def rate_key(self, params: ParamsType) -> str:
+        """Return the bucket whose limit a start counts against; empty for none."""
+        return ""
+
+    def on_settled(self, tasks: Sequence[EndedTask]) -> None:
+        """Hear, inside the settling transaction, that tasks of this handler have ended; touch only your app's rows."""
+
+    def on_reopened(self, tasks: Sequence[EndedTask]) -> None:
+        """Hear, inside the reopening transaction, that ended tasks will run again; take back what on_settled did."""
+
+    def retry_delay(self, retries: int) -> float:
+        """Return the seconds to wait before retry number ``retries`` (from 1): doubling, with up to 20 % of jitter."""
+        delay = min(self.backoff * 2 ** (retries - 1), self.backoff_limit)
+        return delay * random.uniform(0.8, 1.0)
+
+
+class GroupHook(Protocol):
+    """Hears when the last task of a group has ended."""
+
+    name: str
+    """The ``kind`` of the groups."""
+
+    def on_settled(self, group_id: int) -> None:
+        """Run inside the transaction that settled the group; exactly once per settling."""

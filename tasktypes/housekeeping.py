@@ -1,0 +1,44 @@
+"""The ledger looks after itself, once an hour."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from tasktypes.handlers import Handler, register
+from tasktypes.services.audit import counter_mismatches, forget_slots
+from tasktypes.services.context import Context
+from tasktypes.services.schedules import schedule
+from tasktypes.services.sweep import forget_workers
+
+logger = logging.getLogger(__name__)
+
+
+class NoParams(BaseModel):
+    """Takes nothing."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+@schedule("ledger housekeeping", minute="17")
+@register
+class Housekeeping(Handler[NoParams]):
+    """Compares every open group's counters with its tasks, and drops rows that no longer mean anything."""
+
+    name = "tasktypes.housekeeping"
+    description = "Audit the counters of task groups; forget old workers and schedule slots."
+    Params = NoParams
+    time_limit = 600
+
+    def run(self, params: NoParams, context: Context) -> dict[str, Any]:
+        """Return what was found and dropped; each mismatch is logged as an error."""
+        mismatches = counter_mismatches()
+        for mismatch in mismatches:
+            logger.error("group %(group)s: counters say %(counters)s, its tasks say %(tasks)s", mismatch)
+        return {
+            "counter_mismatches": mismatches,
+            "workers_forgotten": forget_workers(),
+            "slots_forgotten": forget_slots(),
+        }

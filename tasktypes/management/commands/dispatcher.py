@@ -1,0 +1,69 @@
+"""``manage.py dispatcher``: hands out what may run, and sweeps up after what died."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+import time
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandParser
+from django.db import DatabaseError, connection
+from kombu.exceptions import OperationalError as BrokerError
+
+from tasktypes.services.dispatch import dispatch
+from tasktypes.services.sweep import sweep
+
+logger = logging.getLogger("pixtasks.dispatcher")
+
+_SWEEP_SECONDS = 1.0
+_MOST_BACKOFF = 10.0
+
+
+class Command(BaseCommand):
+    """Runs until SIGTERM or SIGINT; several may run at once."""
+
+    help = "Hand out tasks that may run now and take back those of lost workers, until stopped."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Add ``--once``."""
+        parser.add_argument("--once", action="store_true", help="do one pass and return")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Loop."""
+        if options["once"]:
+            swept, sent = sweep(), dispatch()
+            self.stdout.write(f"swept {swept.lost} lost, {swept.cancelled} cancelled; sent {sent}")
+            return
+        stop = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
+        logger.info("dispatcher started, tick %.2g s", settings.PIXTASKS_DISPATCH_TICK_SECONDS)
+        run_until(stop)
+        connection.close()
+        logger.info("dispatcher stopped")
+
+
+def run_until(stop: threading.Event) -> None:
+    """Sweep and dispatch until the event is set; a database or broker that is down is waited for."""
+    swept_at = 0.0
+    backoff = 0.0
+    while not stop.is_set():
+        try:
+            if time.monotonic() - swept_at >= _SWEEP_SECONDS:
+                swept = sweep()
+                swept_at = time.monotonic()
+                if swept.lost or swept.cancelled or swept.strays:
+                    logger.warning(
+                        "took back %d of lost workers, closed %d overdue cancels and %d strays",
+                        swept.lost, swept.cancelled, swept.strays,
+                    )  # fmt: skip
+            dispatch()
+            backoff = 0.0
+        except (DatabaseError, BrokerError, OSError) as error:
+            backoff = min(_MOST_BACKOFF, (backoff or 0.5) * 2)
+            logger.error("dispatcher waits %.1f s: %s", backoff, error)
+            connection.close()
+        stop.wait(backoff or settings.PIXTASKS_DISPATCH_TICK_SECONDS)

@@ -1,0 +1,21 @@
+"""The ledger's tables. Only the services of this app write to them."""
+
+from tasktypes.models.bucket import Bucket, BucketStart
+from tasktypes.models.event import TaskEvent
+from tasktypes.models.group import TaskGroup
+from tasktypes.models.schedule import ScheduledSlot
+from tasktypes.models.task import DependencyFailure, Task
+from tasktypes.models.task_type import TaskType
+from tasktypes.models.worker import Worker
+
+__all__ = [
+    "Bucket",
+    "BucketStart",
+    "DependencyFailure",
+    "ScheduledSlot",
+    "Task",
+    "TaskEvent",
+    "TaskGroup",
+    "TaskType",
+    "Worker",
+]

@@ -1,0 +1,102 @@
+"""Cancelling: one durable mark behind every cancel verb (CONTRACT X28, RELIABILITY.md, step 6)."""
+
+from __future__ import annotations
+
+import logging
+
+from celery import current_app
+from django.db import transaction
+from django.db.models import F, QuerySet
+from django.db.models.functions import Now
+from kombu.exceptions import OperationalError as BrokerError
+
+from pixtasks.common.sql import update_returning
+from tasktypes.models import Task, TaskEvent, TaskGroup
+from tasktypes.models.task import celery_id
+from tasktypes.services.groups import settle_if_complete
+from tasktypes.services.settle import ENDED_COLUMNS, close, end_event, ended_task
+from tasktypes.states import ACTIVE, EventType, State
+
+logger = logging.getLogger(__name__)
+
+
+def cancel_group(group_id: int) -> int:
+    """Ask all unfinished tasks of a group to stop; pending ones end at once, running ones at their next checkpoint.
+
+    Returns:
+        How many tasks had not yet ended (CONTRACT X26).
+    """
+    with transaction.atomic():
+        active = _lock(Task.objects.filter(group_id=group_id, status__in=ACTIVE))
+        TaskGroup.objects.filter(pk=group_id).update(cancelled_at=Now(), updated_at=Now())
+        _cancel_rows(active)
+        settle_if_complete(group_id)
+    return len(active)
+
+
+def cancel_task(task_id: int) -> bool:
+    """Ask one task to stop; say whether it had not yet ended."""
+    with transaction.atomic():
+        active = _lock(Task.objects.filter(pk=task_id, status__in=ACTIVE))
+        _cancel_rows(active)
+    return bool(active)
+
+
+def cancel_orphans() -> int:
+    """Cancel pending tasks of groups that carry a cancel mark (a retry may have slipped in beside the cancel)."""
+    with transaction.atomic():
+        stray = _lock(
+            Task.objects.filter(
+                status=State.PENDING,
+                group__in=TaskGroup.objects.filter(cancelled_at__isnull=False, settled_at__isnull=True),
+            )
+        )
+        _cancel_rows(stray)
+    return len(stray)
+
+
+def _lock(rows: QuerySet[Task]) -> list[int]:
+    return list(rows.order_by("id").select_for_update(no_key=True, of=("self",)).values_list("id", flat=True))
+
+
+def _cancel_rows(ids: list[int]) -> None:
+    """Cancel locked rows: pending ones are ended, running ones are marked."""
+    ended = update_returning(
+        Task.objects.filter(pk__in=ids, status=State.PENDING),
+        {
+            "status": State.CANCELLED,
+            "cancel_requested_at": Now(),
+            "completed_at": Now(),
+            "updated_at": Now(),
+            "due_at": None,
+            "event_seq": F("event_seq") + 1,
+        },
+        (*ENDED_COLUMNS, "rings", "published_at"),
+    )
+    marked = update_returning(
+        Task.objects.filter(pk__in=ids, status=State.RUNNING, cancel_requested_at__isnull=True),
+        {"cancel_requested_at": Now(), "updated_at": Now(), "event_seq": F("event_seq") + 1},
+        ["id", "event_seq", "updated_at"],
+    )
+    TaskEvent.objects.bulk_create(
+        [end_event(row) for row in sorted(ended, key=lambda row: row["id"])]
+        + [
+            TaskEvent(
+                task_id=row["id"], seq=row["event_seq"], type=EventType.CANCEL_REQUESTED, created_at=row["updated_at"]
+            )
+            for row in marked
+        ],
+        batch_size=1000,
+    )
+    close([(row["type_name"], ended_task(row)) for row in ended])
+    rung = [celery_id(row["public_id"], row["rings"]) for row in ended if row["published_at"] is not None]
+    if rung:
+        transaction.on_commit(lambda: revoke(rung), robust=True)
+
+
+def revoke(celery_ids: list[str], *, terminate: bool = False) -> None:
+    """Tell the workers to discard messages, or to kill what carries them; best effort: the mark is what counts."""
+    try:
+        current_app.control.revoke(celery_ids, terminate=terminate, signal="SIGKILL" if terminate else None)
+    except (BrokerError, OSError) as error:
+        logger.warning("revoke not sent (the mark in the ledger is enough): %s", error)

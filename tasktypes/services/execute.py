@@ -1,0 +1,107 @@
+"""What a worker does with a message: claim, run, settle, go on with the next, return."""
+
+from __future__ import annotations
+
+import logging
+import time
+import traceback
+from typing import Any
+
+from django.db import DatabaseError, close_old_connections, connection
+from pydantic import ValidationError
+
+from tasktypes.handlers import (
+    Claimed,
+    Handler,
+    LeaseLost,
+    PermanentFailure,
+    TaskCancelled,
+    handlers,
+)
+from tasktypes.services.claim import claim, claim_next
+from tasktypes.services.context import Context, Heartbeat
+from tasktypes.services.dispatch import DRAIN_SECONDS, dispatch_quietly
+from tasktypes.services.settle import Settlement, failure_of, settle
+from tasktypes.states import State
+
+logger = logging.getLogger(__name__)
+
+_SETTLE_TRIES = 6
+
+
+def run_message(type_name: str, task_id: int, attempt: int, *, worker: str, carrier: str) -> int:
+    """Run the row that a message names, then further rows of the same handler for about a second.
+
+    Args:
+        type_name: the handler's name, which is also the Celery task's.
+        task_id: the row.
+        attempt: the attempt the message expects.
+        worker: the node's name.
+        carrier: the message's id.
+
+    Returns:
+        How many rows were run; 0 where the ledger says there is nothing to do.
+    """
+    handler = handlers[type_name]
+    first = claim(task_id, attempt, worker=worker, carrier=carrier)
+    if first is None:
+        return 0
+    done = 0
+    batch = [first]
+    drained_at = time.monotonic() + DRAIN_SECONDS
+    with Heartbeat() as heartbeat:
+        while batch:
+            _run_batch(handler, batch, heartbeat)
+            done += len(batch)
+            if time.monotonic() >= drained_at:
+                break
+            batch = claim_next(type_name, handler.batch, worker=worker, carrier=carrier)
+    dispatch_quietly()
+    return done
+
+
+def _run_batch(handler: Handler[Any], batch: list[Claimed], heartbeat: Heartbeat) -> None:
+    contexts = [Context(task, time_limit=handler.time_limit) for task in batch]
+    heartbeat.hold(contexts)
+    settlements = [ended for context in contexts if (ended := run_one(handler, context)) is not None]
+    settle_patiently(settlements)
+    heartbeat.hold([])
+
+
+def run_one(handler: Handler[Any], context: Context) -> Settlement | None:
+    """Run one claimed task and say how it ended; None when its lease was lost, and somebody else decides."""
+    task = context.task
+    try:
+        params = handler.Params.model_validate(task.parameters)
+        result = handler.run(params, context)
+    except LeaseLost:
+        logger.warning("task %s: attempt %d lost its lease", task.public_id, task.attempt)
+        return None
+    except TaskCancelled:
+        return Settlement(task_id=task.id, attempt=task.attempt, status=State.CANCELLED)
+    except ValidationError as error:
+        return failure_of(task, f"Parameters are not valid: {error}", "", permanent=True)
+    except PermanentFailure as error:
+        return failure_of(task, str(error), traceback.format_exc(), permanent=True)
+    except Exception as error:
+        logger.exception("task %s failed in attempt %d", task.public_id, task.attempt)
+        return failure_of(task, f"{type(error).__name__}: {error}", traceback.format_exc(), permanent=False)
+    return Settlement(task_id=task.id, attempt=task.attempt, status=State.COMPLETED, result=result or {})
+
+
+def settle_patiently(settlements: list[Settlement]) -> None:
+    """Settle, waiting out a database that is down for some seconds rather than throwing finished work away."""
+    if not settlements:
+        return
+    for attempt in range(_SETTLE_TRIES):
+        try:
+            settle(settlements)
+        except DatabaseError as error:
+            if attempt == _SETTLE_TRIES - 1:
+                raise
+            logger.warning("settling put off: %s", error)
+            connection.close()
+            close_old_connections()
+            time.sleep(0.5 * 2**attempt)
+        else:
+            return

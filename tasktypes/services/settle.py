@@ -1,0 +1,243 @@
+"""Settling: the one way out of ``running`` (RELIABILITY.md, step 5).
+
+One transaction: the fenced UPDATE, the group's counters, the event, the handler's hook, the dependents. Whatever a
+handler computed counts only if this transaction commits, and it can commit only once per attempt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Q
+from django.db.models.expressions import F
+from django.db.models.functions import Now
+
+from pixtasks.common.sql import update_returning
+from tasktypes.handlers import Claimed, EndedTask, handlers
+from tasktypes.models import DependencyFailure, Task, TaskEvent
+from tasktypes.services.groups import count_ended, settle_if_complete
+from tasktypes.states import EventType, State
+
+_EVENT = {State.COMPLETED: EventType.COMPLETED, State.FAILED: EventType.FAILED, State.CANCELLED: EventType.CANCELLED}
+_ENDED = ("id", "public_id", "type_name", "group_id", "status", "parameters", "progress", "result", "error_message")
+_TEXT_LIMIT = 20_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settlement:
+    """How one attempt ended.
+
+    Args:
+        task_id, attempt: the fence.
+        status: COMPLETED, FAILED, CANCELLED, or PENDING for another attempt.
+        delay: seconds until the next attempt (PENDING).
+        lost: the worker vanished (PENDING): that costs no retry, but counts as a crash.
+    """
+
+    task_id: int
+    attempt: int
+    status: State
+    result: dict[str, Any] | None = None
+    error_message: str | None = None
+    traceback: str = ""
+    delay: float = 0
+    lost: bool = False
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+def settle(settlements: Sequence[Settlement]) -> set[int]:
+    """Close attempts, all in one transaction.
+
+    Returns:
+        The ids whose settlement was accepted. The others had lost their lease: somebody else decides about them.
+    """
+    accepted: set[int] = set()
+    ended: list[tuple[str, EndedTask]] = []
+    events: list[TaskEvent] = []
+    with transaction.atomic():
+        for settlement in sorted(settlements, key=lambda one: one.task_id):
+            running = Task.objects.filter(pk=settlement.task_id, attempt=settlement.attempt, status=State.RUNNING)
+            if settlement.status == State.PENDING:
+                row, event = _back_to_pending(running, settlement)
+            else:
+                row, event = _end(running, settlement)
+            if row is None:
+                continue
+            accepted.add(row["id"])
+            events.append(event(row))
+            if row["status"] != State.PENDING:
+                ended.append((row["type_name"], ended_task(row)))
+        TaskEvent.objects.bulk_create(events)
+        close(ended)
+    return accepted
+
+
+def close(ended: Sequence[tuple[str, EndedTask]]) -> None:
+    """Do what follows from tasks having ended: counters, hooks, dependents. Inside the ending transaction.
+
+    Args:
+        ended: (type name, task) of rows that this transaction has moved to a terminal state.
+    """
+    # The lock order is task, group, then what hooks touch; cancel_group takes the group first, too.
+    waiting = list(ended)
+    while waiting:
+        groups = count_ended(task for _, task in waiting)
+        for type_name in sorted({name for name, _ in waiting}):
+            handler = handlers.get(type_name)
+            if handler is not None:
+                handler.on_settled([task for name, task in waiting if name == type_name])
+        for group_id in groups:
+            settle_if_complete(group_id)
+        waiting = _settle_dependents([task for _, task in waiting])
+
+
+def ended_task(row: dict[str, Any]) -> EndedTask:
+    """Return what hooks see of a row read back with the columns of ``_ENDED``."""
+    return EndedTask(
+        id=row["id"],
+        public_id=row["public_id"],
+        group_id=row["group_id"],
+        status=State(row["status"]),
+        parameters=row["parameters"],
+        progress=row["progress"],
+        result=row["result"],
+        error_message=row["error_message"],
+    )
+
+
+ENDED_COLUMNS = (*_ENDED, "event_seq", "completed_at")
+
+
+def _end(running: Any, settlement: Settlement) -> tuple[dict[str, Any] | None, Any]:
+    won = update_returning(
+        running,
+        {
+            "status": settlement.status,
+            "result": settlement.result,
+            "error_message": _clip(settlement.error_message),
+            "traceback": _clip(settlement.traceback) or "",
+            "completed_at": Now(),
+            "updated_at": Now(),
+            "lease_expires_at": None,
+            "due_at": None,
+            "event_seq": F("event_seq") + 1,
+        },
+        ENDED_COLUMNS,
+    )
+
+    def event(row: dict[str, Any]) -> TaskEvent:
+        return end_event(row, settlement.data)
+
+    return (won[0] if won else None), event
+
+
+def end_event(row: dict[str, Any], data: dict[str, Any] | None = None) -> TaskEvent:
+    """Return the event that says how a task ended."""
+    status = State(row["status"])
+    facts = dict(data or {})
+    if row["error_message"]:
+        facts["error"] = row["error_message"][:500]
+    return TaskEvent(
+        task_id=row["id"], seq=row["event_seq"], type=_EVENT[status], data=facts, created_at=row["completed_at"]
+    )
+
+
+def _back_to_pending(running: Any, settlement: Settlement) -> tuple[dict[str, Any] | None, Any]:
+    counted = {"crashes": F("crashes") + 1} if settlement.lost else {"retries": F("retries") + 1}
+    won = update_returning(
+        # Whoever asked for a cancel has the last word: such a row must not run again.
+        running.filter(cancel_requested_at__isnull=True),
+        {
+            "status": State.PENDING,
+            "error_message": _clip(settlement.error_message),
+            "traceback": _clip(settlement.traceback) or "",
+            "updated_at": Now(),
+            "lease_expires_at": None,
+            "published_at": None,
+            "unanswered": 0,
+            "due_at": Now() + timedelta(seconds=settlement.delay),
+            "event_seq": F("event_seq") + 1,
+            **counted,
+        },
+        (*_ENDED, "event_seq", "updated_at", "retries", "crashes"),
+    )
+    if not won:
+        return _end(running, Settlement(task_id=settlement.task_id, attempt=settlement.attempt, status=State.CANCELLED))
+
+    def event(row: dict[str, Any]) -> TaskEvent:
+        return TaskEvent(
+            task_id=row["id"],
+            seq=row["event_seq"],
+            type=EventType.LOST if settlement.lost else EventType.RETRYING,
+            data={
+                "error": (settlement.error_message or "")[:500],
+                "delay": settlement.delay,
+                "retries": row["retries"],
+                "crashes": row["crashes"],
+            },
+            created_at=row["updated_at"],
+        )
+
+    return won[0], event
+
+
+def _settle_dependents(ended: Sequence[EndedTask]) -> list[tuple[str, EndedTask]]:
+    """Free the dependents of completed tasks; fail those of tasks that ended badly (CONTRACT X70)."""
+    through = Task.depends_on.through
+    links = list(
+        through._default_manager.filter(to_task_id__in=[task.id for task in ended]).values_list(
+            "from_task_id", "to_task_id"
+        )
+    )
+    if not links:
+        return []
+    by_id = {task.id: task for task in ended}
+    failed: list[tuple[str, EndedTask]] = []
+    for dependent_id, prerequisite_id in sorted(links):
+        prerequisite = by_id[prerequisite_id]
+        waiting = Task.objects.filter(pk=dependent_id, status=State.PENDING, unmet__gt=0)
+        if prerequisite.status == State.COMPLETED:
+            waiting.update(unmet=F("unmet") - 1, updated_at=Now())
+            freed = Task.objects.filter(pk=dependent_id, status=State.PENDING, unmet=0, due_at__isnull=True)
+            freed.filter(Q(run_after__isnull=True) | Q(run_after__lte=Now())).update(due_at=Now())
+            freed.filter(run_after__gt=Now()).update(due_at=F("run_after"))
+        else:
+            message = f"The prerequisite {prerequisite.public_id} ended as {prerequisite.status.value}"
+            won = update_returning(
+                waiting.filter(on_dependency_failure=DependencyFailure.FAIL),
+                {
+                    "status": State.FAILED,
+                    "error_message": message,
+                    "completed_at": Now(),
+                    "updated_at": Now(),
+                    "due_at": None,
+                    "event_seq": F("event_seq") + 1,
+                },
+                ENDED_COLUMNS,
+            )
+            TaskEvent.objects.bulk_create([end_event(row) for row in won])
+            failed += [(row["type_name"], ended_task(row)) for row in won]
+    return failed
+
+
+def failure_of(claimed: Claimed, message: str, trace: str, *, permanent: bool) -> Settlement:
+    """Return what follows from an attempt that raised: another one while the budget lasts, else the end."""
+    handler = handlers.get(claimed.type_name)
+    again = not permanent and handler is not None and claimed.retries < claimed.max_retries
+    return Settlement(
+        task_id=claimed.id,
+        attempt=claimed.attempt,
+        status=State.PENDING if again else State.FAILED,
+        error_message=message,
+        traceback=trace,
+        delay=handler.retry_delay(claimed.retries + 1) if again and handler is not None else 0,
+    )
+
+
+def _clip(text: str | None) -> str | None:
+    """Cut long texts, and drop NULs, which PostgreSQL does not store."""
+    return text.replace("\x00", "")[-_TEXT_LIMIT:] if text else text
