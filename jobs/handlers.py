@@ -1,0 +1,160 @@
+"""The handlers of image datasets: what workers do for them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from jobs.engines import EngineNotConfigured, UnknownEngine, resolve
+from jobs.models import Level
+from jobs.services import chunks, files, near_duplicates, validation
+from jobs.services.crawl_jobs import DOWNLOAD
+from jobs.services.download import download_chunk
+from tasktypes.handlers import EndedTask, Handler, register
+from tasktypes.services.context import Context
+from tasktypes.services.schedules import schedule
+
+
+class DownloadParams(BaseModel):
+    """One chunk: a keyword at an engine, for a job."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    keyword: str = Field(min_length=1, max_length=100)
+    engine: str = Field(min_length=1, max_length=100)
+    max_images: int = Field(ge=1, le=10_000, description="New images to store.")
+    job_id: int = Field(ge=1)
+
+
+@register
+class DownloadImages(Handler[DownloadParams]):
+    """Crawls one chunk."""
+
+    name = DOWNLOAD
+    description = "Find the images of a keyword at an engine, fetch and store them."
+    Params = DownloadParams
+    time_limit = 3600
+
+    def rate_key(self, params: DownloadParams) -> str:
+        """Return the bucket of the backend, where that is limited (CONTRACT J34, X68)."""
+        try:
+            engine = resolve(params.engine)
+        except (UnknownEngine, EngineNotConfigured):
+            return ""
+        return f"engine:{engine.name}" if engine.rate_limited else ""
+
+    def run(self, params: DownloadParams, context: Context) -> dict[str, Any]:
+        """Crawl, and return the chunk's counts."""
+        return download_chunk(params.job_id, params.keyword, params.engine, params.max_images, context)
+
+    def on_settled(self, tasks: Sequence[EndedTask]) -> None:
+        """Add the chunks' counts to their jobs."""
+        chunks.count_in(tasks)
+
+    def on_reopened(self, tasks: Sequence[EndedTask]) -> None:
+        """Take the chunks' counts back: they are in their tasks' progress again."""
+        chunks.count_out(tasks)
+
+
+class ValidationParams(BaseModel):
+    """One batch of a job's images."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    job_id: int = Field(ge=1)
+    run_id: int = Field(ge=1)
+    image_ids: list[int] = Field(min_length=1, max_length=1000)
+
+
+class ValidateImages(Handler[ValidationParams]):
+    """Looks at a batch of images at one level and writes a verdict for each."""
+
+    level: ClassVar[Level]
+    Params = ValidationParams
+    time_limit = 900
+
+    def rate_key(self, params: ValidationParams) -> str:
+        """Return the level's bucket (CONTRACT J29)."""
+        return f"validation:{self.level.value}"
+
+    def run(self, params: ValidationParams, context: Context) -> dict[str, Any]:
+        """Validate, and return how many were valid."""
+        return validation.validate_batch(self.level, params.image_ids, context)
+
+    def on_settled(self, tasks: Sequence[EndedTask]) -> None:
+        """Let the run's last step go once all its batches have ended."""
+        for group_id in sorted({task.group_id for task in tasks if task.group_id is not None}):
+            near_duplicates.release_last_step(group_id)
+
+
+@register
+class ValidateImagesFast(ValidateImages):
+    """Header, format, size, dimensions."""
+
+    name = "jobs.validate_images_fast"
+    description = "Validate images by their headers: format, size, dimensions, extension."
+    level = Level.FAST
+
+
+@register
+class ValidateImagesMedium(ValidateImages):
+    """The same and a full decode."""
+
+    name = "jobs.validate_images_medium"
+    description = "Validate images by decoding them: truncation, corruption, bombs, blank, animated."
+    level = Level.MEDIUM
+
+
+@register
+class ValidateImagesSlow(ValidateImages):
+    """The same and what it looks like."""
+
+    name = "jobs.validate_images_slow"
+    description = "Validate images by their looks: blur, brightness, contrast, entropy, near-duplicates."
+    level = Level.SLOW
+
+
+class NearDuplicatesParams(BaseModel):
+    """A job whose images have been hashed."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    job_id: int = Field(ge=1)
+    run_id: int = Field(ge=1)
+
+
+@register
+class FindNearDuplicates(Handler[NearDuplicatesParams]):
+    """The last step of a slow run: it needs the hashes of all batches."""
+
+    name = near_duplicates.FIND
+    description = "Find images of a job that look alike."
+    Params = NearDuplicatesParams
+    time_limit = 1800
+
+    def run(self, params: NearDuplicatesParams, context: Context) -> dict[str, Any]:
+        """Mark look-alikes, and return how many."""
+        return near_duplicates.mark_near_duplicates(params.job_id, context)
+
+
+class NoParams(BaseModel):
+    """Takes nothing."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+@schedule("sweep unused image files", minute="41")
+@register
+class SweepFiles(Handler[NoParams]):
+    """Drops image files that no row points to and that are older than an hour."""
+
+    name = "jobs.sweep_files"
+    description = "Drop image files that no image row points to any more."
+    Params = NoParams
+    time_limit = 3600
+
+    def run(self, params: NoParams, context: Context) -> dict[str, Any]:
+        """Sweep, and return how many files were looked at and dropped."""
+        return files.sweep_files(context)

@@ -1,0 +1,67 @@
+"""Stored images, and the candidates that did not become one."""
+
+from django.db import models
+from django.db.models import Q
+
+
+class Image(models.Model):
+    """One stored picture of a job, with where it came from and under what licence.
+
+    The file is content-addressed and may be shared with other jobs; the row says what this job knows of it.
+    """
+
+    job = models.ForeignKey("jobs.CrawlJob", on_delete=models.CASCADE, related_name="image_rows", db_index=False)
+    chunk = models.ForeignKey("jobs.Chunk", on_delete=models.CASCADE, related_name="image_rows")
+    sha256 = models.CharField(max_length=64, db_index=True)
+    key = models.CharField(max_length=200, help_text="Name of the file in the storage.")
+    format = models.CharField(max_length=10, help_text="What its bytes are, whatever the server said.")
+    width = models.PositiveIntegerField(null=True)
+    height = models.PositiveIntegerField(null=True)
+    bytes = models.PositiveIntegerField()
+    content_type = models.CharField(max_length=200, blank=True, help_text="What the server said.")
+    source_url = models.TextField()
+    page_url = models.TextField(blank=True)
+    title = models.TextField(blank=True)
+    creator = models.TextField(blank=True)
+    creator_url = models.TextField(blank=True)
+    license = models.CharField(max_length=100, blank=True)
+    license_version = models.CharField(max_length=20, blank=True)
+    license_url = models.TextField(blank=True)
+    attribution = models.TextField(blank=True)
+    keyword = models.CharField(max_length=100)
+    engine = models.CharField(max_length=100)
+    backend = models.CharField(max_length=100)
+    rank = models.PositiveIntegerField(help_text="Place in the engine's answer, from 0.")
+    fetched_at = models.DateTimeField()
+    is_valid = models.BooleanField(null=True, help_text="False if any level that was run found it so (CONTRACT X68).")
+    phash = models.BigIntegerField(null=True, help_text="64-bit perceptual hash, as a signed number.")
+
+    class Meta:
+        ordering = ("id",)
+        indexes = [
+            models.Index(name="image_page", fields=["job", "id"]),
+            models.Index(name="image_by_verdict", fields=["job", "is_valid", "id"]),
+            models.Index(name="image_hashed", fields=["job", "id"], condition=Q(phash__isnull=False)),
+        ]
+        constraints = [models.UniqueConstraint(name="image_once_per_job", fields=["job", "sha256"])]
+
+    def __str__(self) -> str:
+        return f"{self.keyword} {self.sha256[:12]}"
+
+
+class FetchFailure(models.Model):
+    """A candidate that did not become a new image: which, and why."""
+
+    chunk = models.ForeignKey("jobs.Chunk", on_delete=models.CASCADE, related_name="failures", db_index=False)
+    rank = models.PositiveIntegerField()
+    url = models.TextField()
+    outcome = models.CharField(max_length=40)
+    detail = models.TextField(blank=True)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("id",)
+        constraints = [models.UniqueConstraint(name="failure_once_per_rank", fields=["chunk", "rank"])]
+
+    def __str__(self) -> str:
+        return f"{self.outcome} {self.url}"

@@ -1,0 +1,222 @@
+"""Crawl jobs: create, change, delete, start, cancel, retry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+from django.db.models.functions import Now
+
+from jobs.engines import UnknownEngine, find, parse_options, resolve
+from jobs.models import Chunk, CrawlJob, JobStatus, Project
+from pixtasks.common.errors import FieldError, InvalidInput, RuleViolation
+from tasktypes.models import Task, TaskGroup
+from tasktypes.services.cancel import cancel_group
+from tasktypes.services.retry import reopen
+from tasktypes.services.submit import NewTask, create_group, submit
+from tasktypes.states import State
+
+GROUP_KIND = "crawl_job"
+DOWNLOAD = "jobs.download_images"
+"""Name of the handler that does a chunk (CONTRACT J33)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A job that has been started: its tasks' public ids, in the order keyword × engine."""
+
+    job: CrawlJob
+    task_ids: list[str]
+
+
+def create_job(
+    *,
+    project: Project,
+    name: str,
+    keywords: Sequence[str],
+    engines: Sequence[str],
+    max_images: int,
+    options: Mapping[str, Any] | None = None,
+) -> CrawlJob:
+    """Create a pending job.
+
+    Args:
+        keywords: duplicates are dropped, without regard to case (CONTRACT J46).
+        engines: names or aliases; duplicates are dropped.
+        max_images: new images to store per chunk.
+        options: per engine name, what that engine's own model takes.
+
+    Raises:
+        InvalidInput: an engine does not exist, or its options are not valid.
+    """
+    unique: dict[str, str] = {}
+    for keyword in keywords:
+        unique.setdefault(" ".join(keyword.split()).casefold(), " ".join(keyword.split()))
+    return CrawlJob.objects.create(
+        project=project,
+        name=name,
+        keywords=list(unique.values()),
+        engines=list(dict.fromkeys(engines)),
+        max_images=max_images,
+        options=_checked_options(engines, options or {}),
+    )
+
+
+def update_job(job: CrawlJob, **changes: Any) -> CrawlJob:
+    """Change a job's name at any time, and what it crawls while it is pending.
+
+    Raises:
+        RuleViolation: the job has started and more than its name was to change.
+        InvalidInput: as :func:`create_job`.
+    """
+    with transaction.atomic():
+        job = CrawlJob.objects.with_group().select_for_update(of=("self",)).get(pk=job.pk)
+        if set(changes) - {"name"} and job.status != JobStatus.PENDING:
+            raise RuleViolation(
+                f"Cannot change {', '.join(sorted(set(changes) - {'name'}))} of a job with status: {job.status.value}"
+            )
+        if "options" in changes or "engines" in changes:
+            engines = changes.get("engines", job.engines)
+            options = changes.get("options", {k: v for k, v in job.options.items() if k in engines})
+            changes["options"] = _checked_options(engines, options)
+        for field, value in changes.items():
+            setattr(job, field, value)
+        job.save()
+    return job
+
+
+def start_job(job: CrawlJob) -> Started:
+    """Start a pending job: one task per keyword × engine (CONTRACT J07, J09).
+
+    Raises:
+        RuleViolation: the job is not pending (CONTRACT J10), or an engine has no backend and which setting it misses.
+    """
+    with transaction.atomic():
+        job = CrawlJob.objects.with_group().select_for_update(of=("self",)).get(pk=job.pk)
+        if job.status != JobStatus.PENDING:
+            raise RuleViolation(f"Cannot start job with status '{job.status.value}'. Only pending jobs can be started.")
+        backends = {name: _backend(name) for name in job.engines}
+        group = create_group(GROUP_KIND)
+        pairs = [(keyword, engine) for keyword in job.keywords for engine in job.engines]
+        tasks = submit(
+            [
+                NewTask(
+                    type_name=DOWNLOAD,
+                    parameters={
+                        "keyword": keyword,
+                        "engine": engine,
+                        "max_images": job.max_images,
+                        "job_id": job.pk,
+                    },  # fmt: skip
+                )
+                for keyword, engine in pairs
+            ],
+            owner_id=job.project.owner_id,
+            group=group,
+        )
+        Chunk.objects.bulk_create(
+            [
+                Chunk(job=job, keyword=keyword, engine=engine, backend=backends[engine], task=task)
+                for (keyword, engine), task in zip(pairs, tasks, strict=True)
+            ]
+        )
+        CrawlJob.objects.filter(pk=job.pk).update(group=group, started_at=Now(), updated_at=Now())
+    job.refresh_from_db()
+    return Started(job, [task.public_id for task in tasks])
+
+
+def cancel_job(job: CrawlJob) -> int:
+    """Cancel a pending or running job and all its unfinished tasks (CONTRACT J14, J15).
+
+    Returns:
+        How many tasks were revoked, that is, had not yet ended.
+
+    Raises:
+        RuleViolation: the job has ended (CONTRACT J16).
+    """
+    with transaction.atomic():
+        job = CrawlJob.objects.with_group().select_for_update(of=("self",)).get(pk=job.pk)
+        if job.status not in (JobStatus.PENDING, JobStatus.RUNNING):
+            raise RuleViolation(f"Cannot cancel job with status: {job.status.value}")
+        if job.group_id is None:
+            group = create_group(GROUP_KIND)
+            TaskGroup.objects.filter(pk=group.pk).update(cancelled_at=Now(), settled_at=Now())
+            CrawlJob.objects.filter(pk=job.pk).update(group=group, updated_at=Now())
+            return 0
+        group_id = job.group_id
+    # Not under the job's lock: settling takes the group first and the job's counters after it.
+    return cancel_group(group_id)
+
+
+def retry_job(job: CrawlJob) -> int:
+    """Run the failed and cancelled chunks of an ended job again, from what they stored.
+
+    A job that was cancelled before it started is pending again.
+
+    Returns:
+        How many chunks will run again.
+
+    Raises:
+        RuleViolation: the job has not ended, its last tasks are still stopping, or nothing of it failed.
+    """
+    if job.status in (JobStatus.PENDING, JobStatus.RUNNING):
+        raise RuleViolation(f"Cannot retry job with status: {job.status.value}")
+    assert job.group is not None
+    if job.group.settled_at is None:
+        raise RuleViolation("The job is still stopping; retry in a few seconds")
+    if job.group.total == 0:
+        group = job.group
+        CrawlJob.objects.filter(pk=job.pk, group=group).update(group=None, updated_at=Now())
+        group.delete()
+        return 0
+    ids = list(
+        Task.objects.filter(group_id=job.group_id, status__in=[State.FAILED, State.CANCELLED]).values_list(
+            "id", flat=True
+        )
+    )
+    if not ids:
+        raise RuleViolation("No chunk of this job failed or was cancelled; there is nothing to retry")
+    return len(reopen(ids))
+
+
+def delete_job(job: CrawlJob) -> None:
+    """Delete a job with its chunks, tasks and image rows; running tasks lose their lease and stop.
+
+    Files that no other row points to are dropped later, by the sweep of :mod:`jobs.services.files`.
+    """
+    groups = [run.group_id for run in job.validation_runs.all()]
+    if job.group_id is not None:
+        groups.append(job.group_id)
+    for group_id in groups:
+        cancel_group(group_id)
+    job.delete()
+    TaskGroup.objects.filter(pk__in=groups).delete()
+
+
+def _backend(name: str) -> str:
+    try:
+        return resolve(name).name
+    except UnknownEngine as error:
+        raise RuleViolation(error.message) from error
+
+
+def _checked_options(engines: Sequence[str], options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options as they are to be stored, each validated by its engine's own model."""
+    errors: list[FieldError] = []
+    for index, name in enumerate(engines):
+        try:
+            engine = find(name)
+            if engine is not None:  # Known, but without a backend here: start says so (CONTRACT X61).
+                parse_options(engine, options.get(name), loc=("body", "options", name))
+        except UnknownEngine as error:
+            errors.append(FieldError(("body", "engines", index), error.message))
+        except InvalidInput as error:
+            errors += error.errors
+    for name in options:
+        if name not in engines:
+            errors.append(FieldError(("body", "options", name), "no engine of this job has that name"))
+    if errors:
+        raise InvalidInput(errors)
+    return dict(options)

@@ -1,0 +1,116 @@
+"""How far a job is: its group's counters plus the progress of its active tasks (CONTRACT X01, J18–J22)."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from fractions import Fraction
+from typing import Any
+
+from django.utils import timezone
+
+from jobs.models import CrawlJob, JobStatus
+from tasktypes.models import Task
+from tasktypes.states import ACTIVE, State
+
+_RECENT = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobProgress:
+    """A job's figures at one moment."""
+
+    job_id: int
+    status: JobStatus
+    progress: int
+    total_chunks: int
+    active_chunks: int
+    completed_chunks: int
+    failed_chunks: int
+    downloaded_images: int
+    duplicate_images: int
+    outcomes: dict[str, int]
+    estimated_completion: datetime | None
+    started_at: datetime | None
+    updated_at: datetime
+
+
+def percentage(*, total: int, completed: int, active: Iterable[tuple[int, int]]) -> int:
+    """Return ``floor(100 × (completed + Σ min(1, images / target)) / total)`` (CONTRACT X01).
+
+    Args:
+        active: (images so far, target) of each active chunk that has reported.
+    """
+    if total == 0:
+        return 0
+    # Fractions: 0.1 + 0.2 in floats would floor to one percent less.
+    parts = sum((min(Fraction(1), Fraction(images, target)) for images, target in active if target), Fraction(0))
+    return math.floor(100 * (completed + parts) / total)
+
+
+def job_progress(job: CrawlJob) -> JobProgress:
+    """Return one job's figures; reads its group, and its active tasks that have reported."""
+    return jobs_progress([job])[job.pk]
+
+
+def jobs_progress(jobs: Sequence[CrawlJob]) -> dict[int, JobProgress]:
+    """Return the figures of several jobs (fetched ``with_group()``) in one query for all, plus one per running job."""
+    by_group: dict[int, list[tuple[dict[str, Any], datetime]]] = {}
+    open_groups = [job.group_id for job in jobs if job.group is not None and job.group.settled_at is None]
+    for group_id, progress, updated_at in (
+        # Tasks that never reported are left to the counters: a thousand waiting chunks are not read.
+        Task.objects.filter(group_id__in=open_groups, status__in=ACTIVE, progress__isnull=False).values_list(
+            "group_id", "progress", "updated_at"
+        )
+        if open_groups
+        else ()
+    ):
+        by_group.setdefault(group_id, []).append((progress, updated_at))
+    return {job.pk: _figures(job, by_group.get(job.group_id or 0, [])) for job in jobs}
+
+
+def _figures(job: CrawlJob, active: list[tuple[dict[str, Any], datetime]]) -> JobProgress:
+    group = job.group
+    started = group is not None and group.total > 0
+    total = group.total if group is not None and started else job.total_chunks
+    outcomes: Counter[str] = Counter(job.outcomes)
+    for progress, _ in active:
+        outcomes.update(progress.get("outcomes", {}))
+    moments = [job.updated_at, *(updated_at for _, updated_at in active)]
+    if group is not None:
+        moments.append(group.updated_at)
+    return JobProgress(
+        job_id=job.pk,
+        status=job.status,
+        progress=percentage(
+            total=total,
+            completed=group.completed if group is not None else 0,
+            active=[(progress.get("images", 0), progress.get("target", 0)) for progress, _ in active],
+        ),
+        total_chunks=total,
+        active_chunks=group.active if group is not None else 0,
+        completed_chunks=group.completed if group is not None else 0,
+        failed_chunks=group.failed if group is not None else 0,
+        downloaded_images=job.images + sum(progress.get("images", 0) for progress, _ in active),
+        duplicate_images=job.duplicates + sum(progress.get("duplicates", 0) for progress, _ in active),
+        outcomes=dict(sorted(outcomes.items())),
+        estimated_completion=_estimate(job) if job.status == JobStatus.RUNNING else None,
+        started_at=job.started_at,
+        updated_at=max(moments),
+    )
+
+
+def _estimate(job: CrawlJob) -> datetime | None:
+    """Return when the job will end at the pace of the last five minutes; None where nothing ended in them."""
+    group = job.group
+    if group is None or job.started_at is None or not group.completed + group.failed:
+        return None
+    now = timezone.now()
+    since = max(job.started_at, now - _RECENT)
+    ended = Task.objects.filter(group=group, status__in=[State.COMPLETED, State.FAILED], completed_at__gt=since).count()
+    if not ended:
+        return None
+    return now + (now - since) / ended * group.active
