@@ -109,7 +109,7 @@ def start_job(job: CrawlJob) -> Started:
                         "engine": engine,
                         "max_images": job.max_images,
                         "job_id": job.pk,
-                    },  # fmt: skip
+                    },
                 )
                 for keyword, engine in pairs
             ],
