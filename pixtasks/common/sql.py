@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
 
+from django.core.exceptions import EmptyResultSet
 from django.db import connections, models
 from django.db.models.expressions import Col
 from django.db.models.functions import Now
@@ -38,8 +39,9 @@ def update_returning(
         raise ValueError("update_returning takes filters of one table; use Exists() for the others")
     query.clear_ordering(force=True)
     connection = connections[queryset.db]
-    sql, params = query.get_compiler(queryset.db).as_sql()
-    if not sql:  # An empty filter (id__in=[]) compiles to nothing.
+    try:
+        sql, params = query.get_compiler(queryset.db).as_sql()
+    except EmptyResultSet:  # A filter that nothing can pass (id__in=[]).
         return []
     fields = [model._meta.get_field(name) for name in returning]
     quote = connection.ops.quote_name
