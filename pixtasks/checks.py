@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.checks import Warning as Advice
+from django.core.exceptions import ImproperlyConfigured
 
 MIN_SECRET = 50
 _NO_SERVICE = "SQLite and the filesystem broker lose what several processes write at once."
@@ -23,8 +24,10 @@ def production_is_safe(**_: Any) -> list[CheckMessage]:
 
 
 def _faults() -> Iterator[CheckMessage]:
-    # SECRET_KEY raises where it is empty; the settings object behind it does not.
-    secret = str(getattr(settings._wrapped, "SECRET_KEY", "") or "")
+    try:
+        secret = settings.SECRET_KEY
+    except ImproperlyConfigured:  # Django's own way of saying that it is empty.
+        secret = ""
     if len(secret) < MIN_SECRET or len(set(secret)) < 5:
         yield Error(
             f"PIXTASKS_SECRET_KEY is missing or shorter than {MIN_SECRET} characters.",
@@ -55,7 +58,7 @@ def _faults() -> Iterator[CheckMessage]:
             hint="Leave it off in production and give callers API keys.",
             id="pixtasks.E004",
         )
-    if settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    if str(settings.DATABASES["default"]["ENGINE"]).endswith("sqlite3"):
         yield Error(
             f"The database is SQLite. {_NO_SERVICE}",
             hint="Set DATABASE_URL to postgresql://user:password@host:5432/name.",

@@ -10,6 +10,8 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.settings import spectacular_settings
+from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularRedocView, SpectacularSwaggerView
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -52,6 +54,7 @@ class DocsView(SpectacularSwaggerView):
 
     url_name = "openapi"
 
+    @extend_schema(exclude=True)
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Return the page."""
         response: Response = super().get(request, *args, **kwargs)
@@ -66,6 +69,7 @@ class RedocView(SpectacularRedocView):
 
     url_name = "openapi"
 
+    @extend_schema(exclude=True)
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Return the page."""
         response: Response = super().get(request, *args, **kwargs)
@@ -76,5 +80,5 @@ class RedocView(SpectacularRedocView):
 
 
 def _contact() -> dict[str, str]:
-    contact: dict[str, str] = settings.SPECTACULAR_SETTINGS["CONTACT"]
+    contact: dict[str, str] = spectacular_settings.CONTACT
     return contact

@@ -11,7 +11,7 @@ from drf_spectacular.plumbing import ResolvedComponent
 from pixtasks.accounts.authentication import API_KEY_HEADER
 
 
-class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+class BearerScheme(OpenApiAuthenticationExtension):
     """``Authorization: Bearer``."""
 
     target_class = "pixtasks.accounts.authentication.BearerAuthentication"
@@ -27,7 +27,7 @@ class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
         }
 
 
-class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+class ApiKeyScheme(OpenApiAuthenticationExtension):
     """``X-API-Key``."""
 
     target_class = "pixtasks.accounts.authentication.ApiKeyAuthentication"
@@ -43,7 +43,7 @@ class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
         }
 
 
-class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+class SessionScheme(OpenApiAuthenticationExtension):
     """The console's cookie."""
 
     target_class = "pixtasks.accounts.authentication.SessionAuthentication"
@@ -60,22 +60,22 @@ class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-
         }
 
 
-class AnonymousScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+class AnonymousScheme(OpenApiAuthenticationExtension):
     """No credentials at all, while the anonymous API is on: the empty requirement, which needs no scheme."""
 
     target_class = "pixtasks.accounts.authentication.AnonymousLocalAuthentication"
     name: list[str] = []
 
-    def get_security_requirement(self, auto_schema: Any) -> dict[str, list[Any]] | None:
-        """Return the requirement that is always met, or None where credentials are needed."""
-        return {} if settings.PIXTASKS_ANONYMOUS_API else None
+    def get_security_requirement(self, auto_schema: Any) -> list[dict[str, list[Any]]]:
+        """Return the requirement that is always met, or none where credentials are needed."""
+        return [{}] if settings.PIXTASKS_ANONYMOUS_API else []
 
     def get_security_definition(self, auto_schema: Any) -> list[dict[str, Any]]:
         """Return no scheme."""
         return []
 
 
-class PydanticBody(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
+class PydanticBody(OpenApiSerializerExtension):
     """A pydantic model in ``extend_schema``: the component has the model's own name.
 
     The library's extension describes requests as responses, where a field with a default is always there.

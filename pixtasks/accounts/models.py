@@ -96,6 +96,13 @@ class User(AbstractBaseUser, PermissionsMixin):
 class ApiKeyManager(BaseAPIKeyManager):
     """Makes keys with a number as primary key: the library's holds the hash, which would show in console URLs."""
 
+    def create_key(self, **kwargs: Any) -> tuple[ApiKey, str]:
+        """Insert a key; return it and the text to send, which is stored nowhere."""
+        key: ApiKey
+        text: str
+        key, text = super().create_key(**kwargs)  # type: ignore[assignment]
+        return key, text
+
     def assign_key(self, obj: AbstractAPIKey) -> str:
         """Give the row a new prefix and hash; return the key itself, which is stored nowhere."""
         key, prefix, hashed_key = self.key_generator.generate()
@@ -104,19 +111,21 @@ class ApiKeyManager(BaseAPIKeyManager):
         return key
 
 
+class Scope(models.TextChoices):
+    """What a key may do beyond its owner's rights."""
+
+    WORKER = "worker", "worker: may claim everybody's tasks"
+
+
 class ApiKey(AbstractAPIKey):
     """A key that acts as its owner; sent as ``X-API-Key``, stored as a hash."""
 
-    id = models.BigAutoField(primary_key=True)
+    id = models.BigAutoField(primary_key=True)  # type: ignore[assignment]
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="api_keys")
-    scopes = models.JSONField(
-        default=list,
-        blank=True,
-        help_text='A list of words. "worker" may claim everybody\'s tasks.',
-    )
+    scopes = models.JSONField(default=list, blank=True, help_text="What it may do beyond its owner's rights.")
     last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
 
-    objects: ClassVar[ApiKeyManager] = ApiKeyManager()
+    objects: ClassVar[ApiKeyManager] = ApiKeyManager()  # type: ignore[assignment]
 
     class Meta(AbstractAPIKey.Meta):
         verbose_name = "API key"

@@ -59,10 +59,13 @@ class RefreshToken(SignInMixin, BaseRefreshToken):
     access_token_class = AccessToken
 
     @classmethod
-    def for_user(cls, user: User) -> Self:
-        """Return the first refresh token of a new sign-in."""
-        # Past BlacklistMixin, which would store the live token as text.
-        token: Self = super(BlacklistMixin, cls).for_user(user)
+    def begin(cls, user: User) -> Self:
+        """Return the first refresh token of a new sign-in.
+
+        The library's ``for_user`` would store the live token as text.
+        """
+        token = cls()
+        token[api_settings.USER_ID_CLAIM] = str(user.pk)
         token[SIGN_IN_CLAIM] = uuid.uuid4().hex
         token[PASSWORD_CLAIM] = _password_digest(user)
         return token

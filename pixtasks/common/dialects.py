@@ -171,8 +171,7 @@ def _framework_problem(error: exceptions.APIException) -> Problem:
     if isinstance(error, exceptions.NotFound):
         return Problem(404, NOT_FOUND if message == error.default_detail else str(message))
     if isinstance(error, exceptions.Throttled):
-        wait = error.wait if error.wait is not None else 1
-        return Problem(429, str(message), headers=_retry_header(wait))
+        return Problem(429, str(message), headers=_retry_header(getattr(error, "wait", None) or 1))
     if isinstance(error, exceptions.APIException) and error.status_code == 503:
         return Problem(503, str(message), headers=_retry_header(5))
     return Problem(error.status_code, str(message))

@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import structlog
-from django.conf import settings
 from django.core.cache import cache as shared_cache
 from django.core.cache.backends.base import BaseCache
 from django.core.cache.backends.locmem import LocMemCache
 from redis.exceptions import RedisError
 from rest_framework.request import Request
+from rest_framework.settings import api_settings
 from rest_framework.throttling import BaseThrottle
 
 from .errors import RateLimited
@@ -46,7 +46,7 @@ class Rate:
 
 def rate_of(scope: str) -> Rate | None:
     """Return the rate of a scope, such as ``10/minute``; None (unlimited) where it is empty or its number is 0."""
-    text = str(settings.REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"].get(scope) or "")
+    text = str(api_settings.DEFAULT_THROTTLE_RATES.get(scope) or "")
     number, _, period = text.partition("/")
     if not number.strip() or int(number) == 0:
         return None
@@ -118,7 +118,7 @@ class SlotLimit:
         for slot in slots:
             if slot not in taken and cache.add(slot, now + rate.seconds, rate.seconds):
                 return slot
-        ends = cache.get_many(slots).values()
+        ends = [float(end) for end in cache.get_many(slots).values()]
         return max(0.0, min(ends, default=now + 1) - now)
 
 
@@ -151,7 +151,7 @@ class FlowLimit:
         window, inside = divmod(time.time(), rate.seconds)
         before, now = f"{key}:{int(window) - 1}", f"{key}:{int(window)}"
         counts = cache.get_many([before, now])
-        past, current = counts.get(before, 0), counts.get(now, 0)
+        past, current = int(counts.get(before, 0)), int(counts.get(now, 0))
         share = 1 - inside / rate.seconds
         if current + past * share >= rate.number:
             if current >= rate.number or not past:

@@ -100,9 +100,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(primary_key=True, serialize=False)),
                 (
                     "scopes",
-                    models.JSONField(
-                        blank=True, default=list, help_text='A list of words. "worker" may claim everybody\'s tasks.'
-                    ),
+                    models.JSONField(blank=True, default=list, help_text="What it may do beyond its owner's rights."),
                 ),
                 ("last_used_at", models.DateTimeField(blank=True, editable=False, null=True)),
                 (

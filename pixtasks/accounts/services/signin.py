@@ -57,7 +57,7 @@ def sign_in(*, email: str, password: str, address: str, request: HttpRequest | N
     with transaction.atomic():
         update_last_login(User, user)
         audit("signed_in", actor=user, target=user, address=address)
-    return _tokens(RefreshToken.for_user(user))
+    return _tokens(RefreshToken.begin(user))
 
 
 def renew(*, refresh_token: str) -> Tokens:

@@ -111,9 +111,8 @@ def create_api_key(
         key, text = ApiKey.objects.create_key(
             owner=owner, name=name, scopes=sorted(set(scopes)), expiry_date=expires_at
         )
-        assert isinstance(key, ApiKey)
         detail = {"prefix": key.prefix, "name": name, "scopes": key.scopes, "owner": owner.email}
-        audit("api_key.created", actor=actor or owner, target=key, detail=detail, address=address)
+        audit("apikey.created", actor=actor or owner, target=key, detail=detail, address=address)
     return key, text
 
 
@@ -124,11 +123,11 @@ def revoke_api_key(*, key: ApiKey, actor: User | None, address: str | None = Non
         NotFound: the key was deleted meanwhile.
     """
     with transaction.atomic():
-        row = ApiKey.objects.select_for_update().filter(pk=key.pk).first()
+        row: ApiKey | None = ApiKey.objects.select_for_update().filter(pk=key.pk).first()
         if row is None:
             raise NotFound("API key not found")
         if not row.revoked:
             row.revoked = True
             row.save(update_fields=["revoked"])
-            audit("api_key.revoked", actor=actor, target=row, detail={"prefix": row.prefix}, address=address)
+            audit("apikey.revoked", actor=actor, target=row, detail={"prefix": row.prefix}, address=address)
     return row

@@ -33,11 +33,9 @@ class Command(BaseCommand):
         Raises:
             CommandError: the address or the password is not acceptable.
         """
-        password = options["password"]
-        if password == "-":
+        password = options["password"] or env.text("PIXTASKS_PASSWORD") or None
+        if options["password"] == "-":  # noqa: S105 -- the sign for standard input
             password = sys.stdin.readline().rstrip("\r\n")
-        elif password is None:
-            password = env.text("PIXTASKS_PASSWORD") or None
         try:
             user, outcome = ensure_user(
                 email=options["email"], password=password, is_staff=True if options["staff"] else None
