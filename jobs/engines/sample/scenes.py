@@ -120,7 +120,7 @@ def _halo() -> Image.Image:
 
 
 def _lamp(canvas: Image.Image, x: float, y: float, radius: float, colours: Palette) -> None:
-    reach = round(radius * 3.4)
+    reach = round(min(radius * 3.4, radius + 160))
     # Pasting a mask takes a tenth of the time of drawing translucent rings, and shows none.
     mask = _halo().resize((2 * reach, 2 * reach), Image.Resampling.BILINEAR)
     canvas.paste(colours.lamp, (round(x) - reach, round(y) - reach), mask)
@@ -308,7 +308,8 @@ def ribbons(canvas: Image.Image, colours: Palette, dice: Dice) -> None:
         if band % 3 == disc % 3:
             fill = mix(colours.accent, colours.near, depth * 0.5)
         crest = [(x, y - 6) for x, y in points]
-        pen.polygon([(0, height), *crest, (width, height)], fill=mix(fill, colours.lamp, 0.55))
+        edge = [(width, y + 8) for _, y in points[-1:]] + [(x, y + 8) for x, y in reversed(points)]
+        pen.polygon([*crest, *edge], fill=mix(fill, colours.lamp, 0.55))
         pen.polygon([(0, height), *points, (width, height)], fill=fill)
 
 
