@@ -57,7 +57,7 @@ def celery_settings(*, redis_url: str, broker_folder: Path) -> dict[str, Any]:
     else:
         for folder in ("messages", "control"):
             (broker_folder / folder).mkdir(mode=0o700, parents=True, exist_ok=True)
-        settings["broker_url"] = "filesystem://"
+        settings["broker_url"] = "filesystem://localhost/"
         settings["broker_transport_options"] = {
             "data_folder_in": str(broker_folder / "messages"),
             "data_folder_out": str(broker_folder / "messages"),
