@@ -16,7 +16,7 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 from pixtasks.common.throttles import caller_address
 
 from .console import AuditedAdmin, ReadOnlyAdmin
-from .models import ApiKey, AuditEntry, Scope, User
+from .models import ApiKey, AuditEntry, IdempotencyRecord, Scope, User
 from .services.users import create_api_key, revoke_api_key
 
 
@@ -154,4 +154,15 @@ class AuditEntryAdmin(ReadOnlyAdmin):
     list_filter = ("action", "object_type")
     search_fields = ("actor_name", "action", "object_id")
     date_hierarchy = "created_at"
+    show_full_result_count = False
+
+
+@admin.register(IdempotencyRecord)
+class IdempotencyRecordAdmin(ReadOnlyAdmin):
+    """Requests that came with an Idempotency-Key, and what they were answered."""
+
+    list_display = ("created_at", "user", "method", "path", "key", "status")
+    list_filter = ("method", "status")
+    list_select_related = ("user",)
+    search_fields = ("key", "path", "user__email")
     show_full_result_count = False

@@ -161,3 +161,31 @@ class AuditEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.actor_name} {self.action} {self.object_type} {self.object_id}".rstrip()
+
+
+class IdempotencyRecord(models.Model):
+    """A request that came with an ``Idempotency-Key``, and what it was answered; see ``services/idempotency.py``."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="idempotency_records", db_index=False
+    )
+    method = models.CharField(max_length=10)
+    path = models.CharField(max_length=300)
+    key = models.CharField(max_length=200)
+    fingerprint = models.CharField(max_length=64, help_text="sha256 of path, query and body.")
+    holder = models.UUIDField(help_text="Who carries the request out; whoever takes it over changes it.")
+    held_since = models.DateTimeField(default=timezone.now)
+    status = models.PositiveSmallIntegerField(null=True, help_text="Empty while the request is being carried out.")
+    body = models.TextField(blank=True, help_text="The answer, as it was sent.")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        verbose_name = "idempotency record"
+        ordering = ("-id",)
+        constraints = (
+            models.UniqueConstraint(fields=["user", "method", "path", "key"], name="idempotency_key_per_request"),
+        )
+        indexes = (models.Index(fields=["user", "created_at"], name="idempotency_by_age"),)
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path} {self.key}"

@@ -53,3 +53,6 @@ PIXTASKS_VALIDATION_WARNINGS = env.words(
         "near_duplicate",
     ),
 )
+
+# How long an answer is replayed under its Idempotency-Key. Seconds.
+PIXTASKS_IDEMPOTENCY_SECONDS = env.number("PIXTASKS_IDEMPOTENCY_SECONDS", 86_400, minimum=1)
