@@ -1,0 +1,56 @@
+"""How long, how much and how many: the limits of everything that is fetched."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.conf import settings
+
+from pixtasks import __version__
+
+
+@dataclass(frozen=True, slots=True)
+class FetchLimits:
+    """Limits of one client.
+
+    Attributes:
+        concurrency: transfers at the same time, over all hosts.
+        per_host: transfers at the same time to one host name.
+        max_bytes: size of one file; the transfer is cut there.
+        connect_seconds: name look-up, TCP and TLS together.
+        read_seconds: how long less than ``curl.SLOW_BYTES_PER_SECOND`` may come; rounded up to whole seconds.
+        total_seconds: a whole transfer with its redirects.
+        max_redirects: 0 follows none.
+        max_pixels: passed on to the reader of image headers.
+        contact: address or URL that the User-Agent names, so that operators of sites can complain.
+    """
+
+    concurrency: int = 64
+    per_host: int = 32
+    max_bytes: int = 25_000_000
+    connect_seconds: float = 10.0
+    read_seconds: float = 15.0
+    total_seconds: float = 60.0
+    max_redirects: int = 5
+    max_pixels: int = 40_000_000
+    contact: str = ""
+
+    @classmethod
+    def from_settings(cls) -> FetchLimits:
+        """Return the limits of the ``PIXTASKS_FETCH_…`` settings."""
+        return cls(
+            concurrency=settings.PIXTASKS_FETCH_CONCURRENCY,
+            per_host=settings.PIXTASKS_FETCH_PER_HOST,
+            max_bytes=settings.PIXTASKS_FETCH_MAX_BYTES,
+            connect_seconds=settings.PIXTASKS_FETCH_CONNECT_SECONDS,
+            read_seconds=settings.PIXTASKS_FETCH_READ_SECONDS,
+            total_seconds=settings.PIXTASKS_FETCH_TOTAL_SECONDS,
+            max_redirects=settings.PIXTASKS_FETCH_MAX_REDIRECTS,
+            max_pixels=settings.PIXTASKS_MAX_IMAGE_PIXELS,
+            contact=settings.PIXTASKS_USER_AGENT_CONTACT,
+        )
+
+    @property
+    def user_agent(self) -> str:
+        """``pixtasks/<version> (<contact>)`` (ENGINES.md, common fetch rules)."""
+        return f"pixtasks/{__version__} ({self.contact})" if self.contact else f"pixtasks/{__version__}"
