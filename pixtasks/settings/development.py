@@ -56,7 +56,8 @@ STORAGES = {
     "images": {"BACKEND": "jobs.fetch.storage.ImageStorage", "OPTIONS": {"location": DATA_DIR / "images"}},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
-WHITENOISE_USE_FINDERS = True  # No collectstatic needed for "make run".
+WHITENOISE_USE_FINDERS = True  # No collectstatic needed for "make run",
+STATIC_ROOT = None  # and no folder of collected files to look into.
 
 CELERY = celery_settings(redis_url=REDIS_URL, broker_folder=DATA_DIR / "broker")
 LOGGING = logging_settings(json=False)
