@@ -11,6 +11,8 @@ from django.db.models.functions import Now
 
 from jobs.engines import UnknownEngine, find, parse_options, resolve
 from jobs.models import Chunk, CrawlJob, JobStatus, Project
+from pixtasks.accounts.models import User
+from pixtasks.accounts.services.audit import audit
 from pixtasks.common.errors import FieldError, InvalidInput, RuleViolation
 from tasktypes.models import Task, TaskGroup
 from tasktypes.services.cancel import cancel_group
@@ -39,6 +41,8 @@ def create_job(
     engines: Sequence[str],
     max_images: int,
     options: Mapping[str, Any] | None = None,
+    actor: User | None = None,
+    address: str | None = None,
 ) -> CrawlJob:
     """Create a pending job.
 
@@ -47,6 +51,7 @@ def create_job(
         engines: names or aliases; duplicates are dropped.
         max_images: new images to store per chunk.
         options: per engine name, what that engine's own model takes.
+        actor, address: who asks, and from where, for the audit log; here and below.
 
     Raises:
         InvalidInput: an engine does not exist, or its options are not valid.
@@ -54,14 +59,18 @@ def create_job(
     unique: dict[str, str] = {}
     for keyword in keywords:
         unique.setdefault(" ".join(keyword.split()).casefold(), " ".join(keyword.split()))
-    return CrawlJob.objects.create(
-        project=project,
-        name=name,
-        keywords=list(unique.values()),
-        engines=list(dict.fromkeys(engines)),
-        max_images=max_images,
-        options=_checked_options(engines, options or {}),
-    )
+    checked = _checked_options(engines, options or {})
+    with transaction.atomic():
+        job = CrawlJob.objects.create(
+            project=project,
+            name=name,
+            keywords=list(unique.values()),
+            engines=list(dict.fromkeys(engines)),
+            max_images=max_images,
+            options=checked,
+        )
+        audit("crawl_job.created", actor=actor, target=job, detail={"name": name}, address=address)
+    return job
 
 
 def update_job(job: CrawlJob, **changes: Any) -> CrawlJob:
@@ -87,7 +96,7 @@ def update_job(job: CrawlJob, **changes: Any) -> CrawlJob:
     return job
 
 
-def start_job(job: CrawlJob) -> Started:
+def start_job(job: CrawlJob, *, actor: User | None = None, address: str | None = None) -> Started:
     """Start a pending job: one task per keyword × engine (CONTRACT J07, J09).
 
     Raises:
@@ -123,11 +132,12 @@ def start_job(job: CrawlJob) -> Started:
             ]
         )
         CrawlJob.objects.filter(pk=job.pk).update(group=group, started_at=Now(), updated_at=Now())
+        audit("crawl_job.started", actor=actor, target=job, detail={"chunks": len(tasks)}, address=address)
     job.refresh_from_db()
     return Started(job, [task.public_id for task in tasks])
 
 
-def cancel_job(job: CrawlJob) -> int:
+def cancel_job(job: CrawlJob, *, actor: User | None = None, address: str | None = None) -> int:
     """Cancel a pending or running job and all its unfinished tasks (CONTRACT J14, J15).
 
     Returns:
@@ -140,6 +150,7 @@ def cancel_job(job: CrawlJob) -> int:
         job = CrawlJob.objects.with_group().select_for_update(of=("self",)).get(pk=job.pk)
         if job.status not in (JobStatus.PENDING, JobStatus.RUNNING):
             raise RuleViolation(f"Cannot cancel job with status: {job.status.value}")
+        audit("crawl_job.cancelled", actor=actor, target=job, address=address)
         if job.group_id is None:
             group = create_group(GROUP_KIND)
             TaskGroup.objects.filter(pk=group.pk).update(cancelled_at=Now(), settled_at=Now())
@@ -150,7 +161,7 @@ def cancel_job(job: CrawlJob) -> int:
     return cancel_group(group_id)
 
 
-def retry_job(job: CrawlJob) -> int:
+def retry_job(job: CrawlJob, *, actor: User | None = None, address: str | None = None) -> int:
     """Run the failed and cancelled chunks of an ended job again, from what they stored.
 
     A job that was cancelled before it started is pending again.
@@ -168,8 +179,10 @@ def retry_job(job: CrawlJob) -> int:
         raise RuleViolation("The job is still stopping; retry in a few seconds")
     if job.group.total == 0:
         group = job.group
-        CrawlJob.objects.filter(pk=job.pk, group=group).update(group=None, updated_at=Now())
-        group.delete()
+        with transaction.atomic():
+            CrawlJob.objects.filter(pk=job.pk, group=group).update(group=None, updated_at=Now())
+            group.delete()
+            audit("crawl_job.retried", actor=actor, target=job, detail={"chunks": 0}, address=address)
         return 0
     ids = list(
         Task.objects.filter(group_id=job.group_id, status__in=[State.FAILED, State.CANCELLED]).values_list(
@@ -178,10 +191,13 @@ def retry_job(job: CrawlJob) -> int:
     )
     if not ids:
         raise RuleViolation("No chunk of this job failed or was cancelled; there is nothing to retry")
-    return len(reopen(ids))
+    with transaction.atomic():
+        reopened = len(reopen(ids))
+        audit("crawl_job.retried", actor=actor, target=job, detail={"chunks": reopened}, address=address)
+    return reopened
 
 
-def delete_job(job: CrawlJob) -> None:
+def delete_job(job: CrawlJob, *, actor: User | None = None, address: str | None = None) -> None:
     """Delete a job with its chunks, tasks and image rows; running tasks lose their lease and stop.
 
     Files that no other row points to are dropped later, by the sweep of :mod:`jobs.services.files`.
@@ -191,6 +207,8 @@ def delete_job(job: CrawlJob) -> None:
         groups.append(job.group_id)
     for group_id in groups:
         cancel_group(group_id)
+    # Before the row has lost its key; a deletion that fails half-way was asked for all the same.
+    audit("crawl_job.deleted", actor=actor, target=job, detail={"name": job.name}, address=address)
     job.delete()
     TaskGroup.objects.filter(pk__in=groups).delete()
 

@@ -8,28 +8,32 @@ from django.utils.text import slugify
 from jobs.models import CrawlJob, Project
 from jobs.services.crawl_jobs import delete_job
 from pixtasks.accounts.models import User
+from pixtasks.accounts.services.audit import audit
 from pixtasks.common.errors import Conflict, FieldError, InvalidInput
 
 
-def create_project(*, owner: User, name: str, slug: str | None = None, description: str = "") -> Project:
+def create_project(
+    *,
+    owner: User,
+    name: str,
+    slug: str | None = None,
+    description: str = "",
+    actor: User | None = None,
+    address: str | None = None,
+) -> Project:
     """Create a project.
 
     Args:
         slug: made from the name where not given, with a number where that is taken.
+        actor, address: who asks, and from where, for the audit log; here and below.
 
     Raises:
         Conflict: the given slug is taken.
     """
-    if slug is not None:
-        return _insert(owner, name, slug, description)
-    base = slugify(name)[:190] or "project"
-    taken = set(Project.objects.filter(slug__startswith=base).values_list("slug", flat=True))
-    number = 1
-    candidate = base
-    while candidate in taken:
-        number += 1
-        candidate = f"{base}-{number}"
-    return _insert(owner, name, candidate, description)
+    with transaction.atomic():
+        project = _insert(owner, name, _free_slug(name) if slug is None else slug, description)
+        audit("project.created", actor=actor, target=project, detail={"slug": project.slug}, address=address)
+    return project
 
 
 def project_by_slug(*, owner: User, slug: str) -> Project:
@@ -59,11 +63,24 @@ def update_project(project: Project, *, name: str | None = None, description: st
     return project
 
 
-def delete_project(project: Project) -> None:
+def delete_project(project: Project, *, actor: User | None = None, address: str | None = None) -> None:
     """Delete a project and all its jobs; running ones are cancelled first."""
     for job in CrawlJob.objects.filter(project=project):
-        delete_job(job)
-    project.delete()
+        delete_job(job, actor=actor, address=address)
+    with transaction.atomic():
+        audit("project.deleted", actor=actor, target=project, detail={"slug": project.slug}, address=address)
+        project.delete()
+
+
+def _free_slug(name: str) -> str:
+    base = slugify(name)[:190] or "project"
+    taken = set(Project.objects.filter(slug__startswith=base).values_list("slug", flat=True))
+    number = 1
+    candidate = base
+    while candidate in taken:
+        number += 1
+        candidate = f"{base}-{number}"
+    return candidate
 
 
 def _insert(owner: User, name: str, slug: str, description: str) -> Project:

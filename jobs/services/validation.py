@@ -22,6 +22,7 @@ from jobs.services.verdicts import rejudge
 from jobs.validators import Subject, Thresholds, validators
 from jobs.validators import Verdict as Judgement
 from pixtasks.accounts.models import User
+from pixtasks.accounts.services.audit import audit
 from pixtasks.common.errors import NotFound
 from tasktypes.services.context import Context
 from tasktypes.services.submit import NewTask, create_group, submit
@@ -37,7 +38,7 @@ class StartedRun:
     task_ids: list[str]
 
 
-def start_validation(job: CrawlJob, level: Level, user: User | None) -> StartedRun:
+def start_validation(job: CrawlJob, level: Level, user: User | None, *, address: str | None = None) -> StartedRun:
     """Validate all images that a job has now, in batches of PIXTASKS_VALIDATION_BATCH_SIZE (CONTRACT J25, X15, X16).
 
     Raises:
@@ -65,6 +66,8 @@ def start_validation(job: CrawlJob, level: Level, user: User | None) -> StartedR
         if level == Level.SLOW:
             new_tasks.append(last_step(job_id=job.pk, run_id=run.pk))
         submit(new_tasks, owner_id=locked.project.owner_id, group=group)
+        facts = {"level": level.value, "images": len(ids)}
+        audit("validation.started", actor=user, target=locked, detail=facts, address=address)
     return StartedRun(run, [f"task_{job.pk}_{first + index}" for index in range(len(batches))])
 
 
