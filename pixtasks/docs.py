@@ -28,7 +28,7 @@ CONTENT_POLICY = (
 SWAGGER_SETTINGS = {
     "deepLinking": True,
     "displayRequestDuration": True,
-    "docExpansion": "none",
+    "docExpansion": "list",
     "filter": True,
     "persistAuthorization": True,
     "validatorUrl": None,  # Else the document's address is sent to a service outside.

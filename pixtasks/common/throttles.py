@@ -2,7 +2,8 @@
 
 Two counters, both atomic on every Django cache. ``SlotLimit`` is exact in any window and meant for small numbers
 (starting a job, signing in). ``FlowLimit`` costs two cache operations whatever the number, and is meant for the
-general limit; it weighs the window before by the share of it that is still inside.
+general limit; it weighs the window before by the share of it that is still inside, so a burst may reach less than
+twice the number while the rate over time is kept.
 """
 
 from __future__ import annotations
@@ -153,11 +154,11 @@ class FlowLimit:
         counts = cache.get_many([before, now])
         past, current = int(counts.get(before, 0)), int(counts.get(now, 0))
         share = 1 - inside / rate.seconds
-        if current + past * share >= rate.number:
-            if current >= rate.number or not past:
+        if current + past * share + 1 > rate.number:
+            if current + 1 > rate.number or not past:
                 return rate.seconds - inside
             # The share of the window before must fall until there is room for one more.
-            return max(0.001, (share - (rate.number - current) / past) * rate.seconds)
+            return max(0.001, (share - (rate.number - current - 1) / past) * rate.seconds)
         if now not in counts:
             cache.add(now, 0, 2 * rate.seconds)
         try:
