@@ -9,7 +9,9 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from celery import Celery
+from celery import Celery, signals
+
+from pixtasks.common.lifeline import follow_parent
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "pixtasks.settings")
 
@@ -31,6 +33,12 @@ def _register_tasks(sender: Celery, **_: Any) -> None:
     from tasktypes.tasks import register
 
     register(sender)
+
+
+@signals.worker_process_init.connect
+def _tie_pool_to_worker(**_: Any) -> None:
+    """Let the processes of a pool end with the worker, and not with one of its threads."""
+    follow_parent()
 
 
 app = Celery("pixtasks", set_as_current=True)

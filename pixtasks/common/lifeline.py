@@ -18,9 +18,12 @@ import ctypes
 import os
 import signal
 import sys
+import threading
+import time
 from collections.abc import Iterable
 
 PR_SET_PDEATHSIG = 1  # prctl(2)
+_LOOK_SECONDS = 0.5
 
 
 def die_with_parent(parent: int) -> None:
@@ -29,11 +32,33 @@ def die_with_parent(parent: int) -> None:
     Args:
         parent: the parent's process id. Where it is gone already, this process ends at once.
     """
-    if sys.platform.startswith("linux"):
-        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    _set_death_signal(signal.SIGKILL)
     # The parent may have died before the setting took effect: no signal comes any more.
     if os.getppid() != parent:
         os._exit(1)
+
+
+def _set_death_signal(number: int) -> None:
+    if sys.platform.startswith("linux"):
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, number, 0, 0, 0)
+
+
+def follow_parent() -> None:
+    """End this process soon after its parent process is gone, whichever of the parent's threads had forked it.
+
+    For Celery's pool. Celery asks the kernel for SIGKILL at the parent's death, but the kernel means the *thread*
+    that forked: a pool process that replaced another one comes from a thread that ends when a warm shutdown begins,
+    so it was killed in the middle of its task. Here the question is taken back, and a thread looks instead.
+    """
+    _set_death_signal(0)
+    parent = os.getppid()
+
+    def look() -> None:
+        while os.getppid() == parent:
+            time.sleep(_LOOK_SECONDS)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    threading.Thread(target=look, name="follow-parent", daemon=True).start()
 
 
 def kill_group(group: int) -> bool:

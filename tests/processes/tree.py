@@ -53,12 +53,12 @@ def descendants(pid: int) -> set[int]:
     return found
 
 
-def command_line(pid: int) -> str:
-    """Return the arguments of a process, joined by spaces; empty where it is gone."""
+def command_line(pid: int) -> list[str]:
+    """Return the arguments of a process; empty where it is gone."""
     try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+        return Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")[:-1]
     except OSError:
-        return ""
+        return []
 
 
 def kill_all(pids: set[int]) -> None:
