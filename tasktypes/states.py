@@ -45,6 +45,7 @@ class EventType(models.TextChoices):
     PROGRESS = "progress", "Progress"
     RETRYING = "retrying", "Waiting for retry"
     LOST = "lost", "Worker lost"
+    RELEASED = "released", "Given back by a stopping worker"
     CANCEL_REQUESTED = "cancel_requested", "Cancel requested"
     COMPLETED = "completed", "Completed"
     FAILED = "failed", "Failed"

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import resource
 import threading
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import structlog
@@ -16,6 +19,7 @@ from tasktypes.handlers import Handler, handlers
 from tasktypes.services.execute import run_message
 from tasktypes.services.inspect import beat_worker, worker_stopped
 from tasktypes.services.schedules import SUBMIT_SCHEDULED, submit_scheduled
+from tasktypes.services.stopping import stop_notice
 
 logger = structlog.get_logger(__name__)
 
@@ -73,34 +77,29 @@ class WorkerBeat:
         threading.Thread(target=self._run, name="worker-beat", daemon=True).start()
 
     def stop(self) -> None:
-        """Say goodbye."""
+        """Have the thread say goodbye (called from a signal handler: it only sets a flag)."""
         self._stop.set()
-        with self._lock:
-            self._quietly(lambda: worker_stopped(self.name))
 
     def _run(self) -> None:
         first = True
-        while True:
-            with self._lock:
-                if self._stop.is_set():
-                    return
-                done = self._quietly(
-                    lambda first=first: beat_worker(
-                        name=self.name, pid=os.getpid(), slots=self.slots, queues=self.queues, first=first
-                    )
-                )
-            first = first and not done
+        while not self._stop.is_set():
+            first = not self._quietly(partial(self._beat, first=first)) and first
             self._stop.wait(settings.PIXTASKS_WORKER_BEAT_SECONDS)
+        self._quietly(partial(worker_stopped, self.name))
 
-    def _quietly(self, call: Any) -> bool:
-        try:
-            call()
-        except DatabaseError as error:
-            logger.warning("worker beat failed", error=str(error))
-            return False
-        finally:
-            connection.close()
-        return True
+    def _beat(self, *, first: bool) -> None:
+        beat_worker(name=self.name, pid=os.getpid(), slots=self.slots, queues=self.queues, first=first)
+
+    def _quietly(self, call: Callable[[], None]) -> bool:
+        with self._lock:
+            try:
+                call()
+            except DatabaseError as error:
+                logger.warning("worker beat failed", error=str(error))
+                return False
+            finally:
+                connection.close()
+            return True
 
 
 _beats: dict[str, WorkerBeat] = {}
@@ -114,7 +113,17 @@ def _worker_ready(sender: Any, **_: Any) -> None:
     beat.start()
 
 
+@signals.worker_process_init.connect
+def _pool_child_starts(**_: Any) -> None:
+    """Bound a child's memory: decoding a picture must not take the machine down (RELIABILITY.md, Images)."""
+    limit = settings.PIXTASKS_WORKER_MEMORY_LIMIT_MB * 1_000_000
+    if limit:
+        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        resource.setrlimit(resource.RLIMIT_DATA, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))
+
+
 @signals.worker_shutting_down.connect
-def _worker_shutting_down(sender: Any, **_: Any) -> None:
+def _worker_shutting_down(**_: Any) -> None:
+    stop_notice.give()
     for beat in _beats.values():
         beat.stop()

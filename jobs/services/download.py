@@ -24,7 +24,7 @@ from jobs.fetch.web import WebClient
 from jobs.models import Chunk, FetchFailure, Image
 from pixtasks.common.errors import PixtasksError
 from pixtasks.common.net.guard import AddressPolicy
-from tasktypes.handlers import PermanentFailure, TaskCancelled
+from tasktypes.handlers import PermanentFailure, TaskCancelled, WorkerStopping
 from tasktypes.services.context import Context
 
 _BATCH = 400
@@ -144,10 +144,10 @@ class _ChunkCrawl:
         self.landed_good = 0
 
     def run(self) -> dict[str, Any]:
-        """Crawl to the end; what has landed is stored even where the end is a cancel."""
+        """Crawl to the end; what has landed is stored even where the end is a cancel or a stopping worker."""
         try:
             self._crawl()
-        except (TaskCancelled, EngineError, PermanentFailure):
+        except (TaskCancelled, WorkerStopping, EngineError, PermanentFailure):
             if self.landed:
                 self._flush()
             raise

@@ -11,6 +11,9 @@ PIXTASKS_TERMINATE_AFTER_SECONDS = env.decimal("PIXTASKS_TERMINATE_AFTER_SECONDS
 PIXTASKS_MAX_CRASHES = env.number("PIXTASKS_MAX_CRASHES", 3, minimum=1)
 PIXTASKS_WORKERS = env.number("PIXTASKS_WORKERS", 2, minimum=1)
 
+# Private writable memory of one pool child, in megabytes; 0 = unlimited.
+PIXTASKS_WORKER_MEMORY_LIMIT_MB = env.number("PIXTASKS_WORKER_MEMORY_LIMIT_MB", 2000)
+
 # Starts per window, fleet-wide and exact: "bucket=limit/seconds"; 0 = unlimited. "engine:*" is the default of
 # every engine that has no entry of its own (CONTRACT J29, J34, X17).
 PIXTASKS_RATE_LIMITS = {

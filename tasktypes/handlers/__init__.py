@@ -15,6 +15,7 @@ from tasktypes.handlers.base import (
     PermanentFailure,
     TaskCancelled,
     TimeLimitPassed,
+    WorkerStopping,
 )
 from tasktypes.handlers.registry import group_hooks, handlers, register, register_group_hook
 
@@ -27,6 +28,7 @@ __all__ = [
     "PermanentFailure",
     "TaskCancelled",
     "TimeLimitPassed",
+    "WorkerStopping",
     "group_hooks",
     "handlers",
     "register",

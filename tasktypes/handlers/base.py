@@ -24,6 +24,10 @@ class LeaseLost(Exception):
     """Another attempt owns the row now; nothing that this one writes would be accepted."""
 
 
+class WorkerStopping(Exception):
+    """The worker has been told to stop; the task goes back as it is and costs nothing."""
+
+
 class PermanentFailure(Exception):
     """Trying again cannot help; the message is shown to the user."""
 

@@ -14,9 +14,10 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from pixtasks.common.sql import update_returning
-from tasktypes.handlers import Claimed, LeaseLost, TaskCancelled, TimeLimitPassed
+from tasktypes.handlers import Claimed, LeaseLost, TaskCancelled, TimeLimitPassed, WorkerStopping
 from tasktypes.models import Task, TaskEvent
 from tasktypes.services.claim import lease, renew
+from tasktypes.services.stopping import stop_notice
 from tasktypes.states import EventType, State
 
 logger = logging.getLogger(__name__)
@@ -57,11 +58,14 @@ class Context:
             TaskCancelled: somebody asked for it.
             LeaseLost: another attempt owns the row.
             TimeLimitPassed: the attempt has run for too long.
+            WorkerStopping: the worker shall stop, and this task has had its grace.
         """
         if self._lost.is_set():
             raise LeaseLost
         if self._cancelled.is_set():
             raise TaskCancelled
+        if stop_notice.overdue:
+            raise WorkerStopping
         if self.overtime:
             raise TimeLimitPassed(f"ran longer than its limit of {self._time_limit:g} s")
 

@@ -16,12 +16,14 @@ from tasktypes.handlers import (
     LeaseLost,
     PermanentFailure,
     TaskCancelled,
+    WorkerStopping,
     handlers,
 )
 from tasktypes.services.claim import claim, claim_next
 from tasktypes.services.context import Context, Heartbeat
 from tasktypes.services.dispatch import DRAIN_SECONDS, dispatch_quietly
-from tasktypes.services.settle import Settlement, failure_of, settle
+from tasktypes.services.settle import Cause, Settlement, failure_of, settle
+from tasktypes.services.stopping import stop_notice
 from tasktypes.states import State
 
 logger = logging.getLogger(__name__)
@@ -53,7 +55,7 @@ def run_message(type_name: str, task_id: int, attempt: int, *, worker: str, carr
         while batch:
             _run_batch(handler, batch, heartbeat)
             done += len(batch)
-            if time.monotonic() >= drained_at:
+            if time.monotonic() >= drained_at or stop_notice.given:
                 break
             batch = claim_next(type_name, handler.batch, worker=worker, carrier=carrier)
     dispatch_quietly()
@@ -79,6 +81,8 @@ def run_one(handler: Handler[Any], context: Context) -> Settlement | None:
         return None
     except TaskCancelled:
         return Settlement(task_id=task.id, attempt=task.attempt, status=State.CANCELLED)
+    except WorkerStopping:
+        return Settlement(task_id=task.id, attempt=task.attempt, status=State.PENDING, cause=Cause.STOPPING)
     except ValidationError as error:
         return failure_of(task, f"Parameters are not valid: {error}", "", permanent=True)
     except PermanentFailure as error:

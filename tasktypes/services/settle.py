@@ -7,8 +7,9 @@ handler computed counts only if this transaction commits, and it can commit only
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
+from enum import Enum
 from typing import Any
 
 from django.db import transaction
@@ -27,6 +28,17 @@ _ENDED = ("id", "public_id", "type_name", "group_id", "status", "parameters", "p
 _TEXT_LIMIT = 20_000
 
 
+class Cause(Enum):
+    """Why an attempt goes back to pending, and what that costs."""
+
+    FAILURE = EventType.RETRYING  # The handler raised: one retry of the budget.
+    LOST = EventType.LOST  # The worker vanished: no retry, but one crash.
+    STOPPING = EventType.RELEASED  # The worker was told to stop: nothing.
+
+
+_COUNTED = {Cause.FAILURE: "retries", Cause.LOST: "crashes"}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settlement:
     """How one attempt ended.
@@ -35,7 +47,7 @@ class Settlement:
         task_id, attempt: the fence.
         status: COMPLETED, FAILED, CANCELLED, or PENDING for another attempt.
         delay: seconds until the next attempt (PENDING).
-        lost: the worker vanished (PENDING): that costs no retry, but counts as a crash.
+        cause: why there is another attempt (PENDING).
     """
 
     task_id: int
@@ -45,8 +57,7 @@ class Settlement:
     error_message: str | None = None
     traceback: str = ""
     delay: float = 0
-    lost: bool = False
-    data: dict[str, Any] = field(default_factory=dict)
+    cause: Cause = Cause.FAILURE
 
 
 def settle(settlements: Sequence[Settlement]) -> set[int]:
@@ -130,24 +141,22 @@ def _end(running: Any, settlement: Settlement) -> tuple[dict[str, Any] | None, A
     )
 
     def event(row: dict[str, Any]) -> TaskEvent:
-        return end_event(row, settlement.data)
+        return end_event(row)
 
     return (won[0] if won else None), event
 
 
-def end_event(row: dict[str, Any], data: dict[str, Any] | None = None) -> TaskEvent:
+def end_event(row: dict[str, Any]) -> TaskEvent:
     """Return the event that says how a task ended."""
     status = State(row["status"])
-    facts = dict(data or {})
-    if row["error_message"]:
-        facts["error"] = row["error_message"][:500]
+    facts = {"error": row["error_message"][:500]} if row["error_message"] else {}
     return TaskEvent(
         task_id=row["id"], seq=row["event_seq"], type=_EVENT[status], data=facts, created_at=row["completed_at"]
     )
 
 
 def _back_to_pending(running: Any, settlement: Settlement) -> tuple[dict[str, Any] | None, Any]:
-    counted = {"crashes": F("crashes") + 1} if settlement.lost else {"retries": F("retries") + 1}
+    counted = {_COUNTED[settlement.cause]: F(_COUNTED[settlement.cause]) + 1} if settlement.cause in _COUNTED else {}
     won = update_returning(
         # Whoever asked for a cancel has the last word: such a row must not run again.
         running.filter(cancel_requested_at__isnull=True),
@@ -172,7 +181,7 @@ def _back_to_pending(running: Any, settlement: Settlement) -> tuple[dict[str, An
         return TaskEvent(
             task_id=row["id"],
             seq=row["event_seq"],
-            type=EventType.LOST if settlement.lost else EventType.RETRYING,
+            type=settlement.cause.value,
             data={
                 "error": (settlement.error_message or "")[:500],
                 "delay": settlement.delay,

@@ -14,7 +14,7 @@ from pixtasks.common.sql import database_now
 from tasktypes.handlers import handlers
 from tasktypes.models import Task, Worker
 from tasktypes.services.cancel import cancel_orphans, revoke
-from tasktypes.services.settle import Settlement, settle
+from tasktypes.services.settle import Cause, Settlement, settle
 from tasktypes.states import State
 
 _AT_A_TIME = 500
@@ -67,7 +67,7 @@ def _fate(row: dict[str, Any], now: datetime) -> Settlement:
     return Settlement(
         **fence,
         status=State.PENDING,
-        lost=True,
+        cause=Cause.LOST,
         error_message=f"Worker {row['worker']} was lost",
         delay=0 if crashes == 1 else _SECOND_CRASH_DELAY,
     )
