@@ -1,0 +1,218 @@
+"""A job's figures as tables and sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from http import HTTPStatus
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from jobs.console.figures import ChunkFigures, JobFigures, ValidationFigures
+from jobs.console.screen import counted, plain, size, words
+from jobs.fetch.outcomes import Outcome
+from jobs.models import JobStatus
+from jobs.validators import Issue
+from tasktypes.states import State
+
+STATUS_STYLES = {
+    JobStatus.PENDING: "dim",
+    JobStatus.RUNNING: "cyan",
+    JobStatus.COMPLETED: "green",
+    JobStatus.FAILED: "red",
+    JobStatus.CANCELLED: "yellow",
+}
+
+_OUTCOMES = {outcome.value: outcome.description for outcome in Outcome}
+_ISSUES = {issue.value: issue.description for issue in Issue}
+
+
+def job_summary(figures: JobFigures) -> RenderableType:
+    """Return everything that is to be said of a job."""
+    return Group(*_parts(figures))
+
+
+def headline(figures: JobFigures) -> Text:
+    """Return "Job 3 completed: 360 images in 18.4 s, 19.6 per second"."""
+    line = Text.assemble(
+        f"Job {figures.job.pk} ", (figures.status.value, f"bold {STATUS_STYLES[figures.status]}"), ": "
+    )
+    line.append(counted(figures.stored, "image"), "bold")
+    if figures.seconds:
+        line.append(f" in {figures.seconds:.1f} s, {figures.images_per_second:.1f} per second")
+    line.append(f" · {size(figures.bytes)} · project {plain(figures.job.project.slug)}")
+    return line
+
+
+def crawl_table(figures: JobFigures) -> Table:
+    """Return keywords × engines: what was found, stored and not stored, and what validation says."""
+    validated = figures.validation is not None
+    table = _table("Crawl", footer=True)
+    failed = figures.failed
+    verdicts = list(figures.verdicts.values())
+    table.add_column("Keyword", "Total", overflow="ellipsis", max_width=22, no_wrap=True)
+    table.add_column("Engine", "", overflow="ellipsis", max_width=20, no_wrap=True)
+    _number(table, "Found", figures.found)
+    _number(table, "Stored", figures.stored)
+    _number(table, "Duplicates", figures.duplicates)
+    table.add_column("Failed by class", f"{sum(failed.values()):,}" if failed else "", ratio=1)
+    if validated:
+        _number(table, "Valid", sum(valid for valid, _ in verdicts))
+        _number(table, "Invalid", sum(invalid for _, invalid in verdicts))
+    table.add_column("Seconds", f"{figures.seconds:.1f}", justify="right", no_wrap=True)
+    previous: ChunkFigures | None = None
+    for chunk in figures.chunks:
+        first = previous is None or previous.keyword != chunk.keyword
+        if first and previous is not None:
+            table.add_section()
+        valid, invalid = figures.verdicts.get(chunk.id, (0, 0))
+        cells: list[RenderableType] = [
+            Text(plain(chunk.keyword) if first else ""),
+            engine_name(chunk),
+            _count(chunk.found),
+            _count(chunk.stored, "green"),
+            _count(chunk.duplicates),
+            _not_stored(chunk),
+        ]
+        if validated:
+            cells += [_count(valid), _count(invalid, "yellow")]
+        table.add_row(*cells, "" if chunk.seconds is None else f"{chunk.seconds:.1f}")
+        previous = chunk
+    return table
+
+
+def class_table(failed: dict[str, int]) -> Table:
+    """Return why candidates did not become images, the most frequent first."""
+    table = _table("Not stored")
+    table.add_column("Class", no_wrap=True)
+    table.add_column("Files", justify="right", no_wrap=True)
+    table.add_column("Meaning", ratio=1)
+    for name, number in sorted(failed.items(), key=lambda pair: (-pair[1], pair[0])):
+        table.add_row(Text(plain(name)), f"{number:,}", Text(outcome_meaning(name), "dim"))
+    return table
+
+
+def issue_table(validation: ValidationFigures) -> Table:
+    """Return what validation found, the issues that make an image invalid first."""
+    table = _table(f"Validation ({', '.join(validation.levels)})")
+    table.add_column("Issue", no_wrap=True)
+    table.add_column("Images", justify="right", no_wrap=True)
+    table.add_column("Verdict", no_wrap=True)
+    table.add_column("Meaning", ratio=1)
+    ordered = sorted(validation.issues.items(), key=lambda pair: (pair[0] in validation.remarks, -pair[1], pair[0]))
+    previous: bool | None = None
+    for kind, number in ordered:
+        remark = kind in validation.remarks
+        if previous is not None and previous != remark:
+            table.add_section()
+        verdict = Text("valid", "dim") if remark else Text("invalid", "yellow")
+        table.add_row(Text(kind), f"{number:,}", verdict, Text(issue_meaning(kind), "dim"))
+        previous = remark
+    return table
+
+
+def verdict_line(validation: ValidationFigures) -> Text:
+    """Return "Validation: 340 valid, 20 invalid of 360 images in 2.0 s"."""
+    line = Text("Validation: ")
+    line.append(f"{validation.valid:,} valid", "green")
+    line.append(", ")
+    line.append(f"{validation.invalid:,} invalid", "yellow" if validation.invalid else "")
+    if validation.unchecked:
+        line.append(f", {validation.unchecked:,} not looked at")
+    line.append(f" of {counted(validation.images, 'image')}")
+    if validation.seconds is not None:
+        line.append(f" in {validation.seconds:.1f} s")
+    return line
+
+
+def engine_name(chunk: ChunkFigures) -> Text:
+    """Return the engine asked for, and the one that answered where that is another (CONTRACT X61)."""
+    name = Text(plain(chunk.engine))
+    if chunk.backend != chunk.engine:
+        name.append(f" → {plain(chunk.backend)}", "dim")
+    return name
+
+
+def backend_note(chunks: list[ChunkFigures]) -> Text | None:
+    """Return which engines were answered by another one, in words; None where each answered itself."""
+    aliases: dict[str, list[str]] = {}
+    for chunk in chunks:
+        if chunk.backend != chunk.engine and chunk.engine not in aliases.setdefault(chunk.backend, []):
+            aliases[chunk.backend].append(chunk.engine)
+    if not aliases:
+        return None
+    parts = [
+        f"{plain(' and '.join(names))} {'is' if len(names) == 1 else 'are'} answered by the engine {plain(backend)}"
+        for backend, names in aliases.items()
+    ]
+    return Text(f"→ {'; '.join(parts)} here (PIXTASKS_ENGINE_ALIASES).", "dim")
+
+
+def outcome_meaning(name: str) -> str:
+    """Return the sentence for a class of failure."""
+    if name in _OUTCOMES:
+        return _OUTCOMES[name]
+    try:
+        status = HTTPStatus(int(name.removeprefix("http_")))
+    except ValueError:
+        return ""
+    return f"The server answered {status.value} {status.phrase}."
+
+
+def issue_meaning(kind: str) -> str:
+    """Return the sentence for an issue of validation."""
+    return _ISSUES.get(kind, "")
+
+
+def _parts(figures: JobFigures) -> Iterator[RenderableType]:
+    yield Padding(headline(figures), (0, 1))
+    if figures.chunks:
+        yield Text()
+        yield crawl_table(figures)
+        note = backend_note(figures.chunks)
+        if note is not None:
+            yield Padding(note, (0, 1))
+    if figures.failed:
+        yield Text()
+        yield class_table(figures.failed)
+    if figures.validation is not None:
+        yield Text()
+        if figures.validation.issues:
+            yield issue_table(figures.validation)
+        yield Padding(verdict_line(figures.validation), (0, 1))
+
+
+def _table(title: str, *, footer: bool = False) -> Table:
+    return Table(
+        title=Text(title, "bold"),
+        title_justify="left",
+        box=box.ROUNDED,
+        border_style="bright_black",
+        header_style="bold",
+        footer_style="bold",
+        show_footer=footer,
+        expand=True,
+    )
+
+
+def _number(table: Table, header: str, total: int) -> None:
+    table.add_column(header, f"{total:,}", justify="right", no_wrap=True)
+
+
+def _count(number: int, style: str = "") -> Text:
+    return Text(f"{number:,}", style) if number else Text("·", "dim")
+
+
+def _not_stored(chunk: ChunkFigures) -> Text:
+    text = Text(words(chunk.failed), "yellow" if chunk.failed else "")
+    if chunk.status == State.COMPLETED:
+        return text
+    if chunk.failed:
+        text.append("; ")
+    text.append(chunk.status.value, "red" if chunk.status == State.FAILED else "yellow")
+    if chunk.error:
+        text.append(f": {plain(chunk.error)[:200]}")
+    return text

@@ -1,0 +1,70 @@
+"""``manage.py crawl``: make a job, run it, show how far it is and what it brought."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import CommandParser
+from rich.text import Text
+
+from jobs.console.live import make_display
+from jobs.console.screen import as_json, counted
+from jobs.console.tables import job_summary
+from jobs.management.base import JobsCommand
+from jobs.management.flow import Finished, run_crawl
+from jobs.management.requests import read_request
+from jobs.management.signals import INTERRUPTED, StopSignals
+from jobs.management.workers import Workers
+from jobs.models import JobStatus
+
+
+class Command(JobsCommand):
+    """Uses the ``manage.py up`` that runs, or starts what it needs for its own duration."""
+
+    help = (
+        "Crawl images and show what came of it. Ends with 0 when the job completed, 1 when it failed, 130 when it was "
+        "interrupted; Ctrl-C cancels the job and keeps what it has stored."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Declare the options."""
+        add = parser.add_argument
+        add("--keywords", help='what to look for, separated by commas: "red fox,lighthouse"')
+        add("--engines", help="where to look, separated by commas (default: PIXTASKS_DEFAULT_ENGINES)")
+        add("--max-images", default="20", help="new images to store for each keyword at each engine (default 20)")
+        add("--validate", metavar="LEVEL", help="validate the images afterwards: fast, medium or slow")
+        add("--project", metavar="SLUG", default="crawls", help="project, made where it is missing (default crawls)")
+        add("--name", help="name of the job (default: its keywords)")
+        add("--options", metavar="JSON", help='options by engine as JSON, or @file: {"site": {"url": "…"}}')
+        add("--urls-file", metavar="FILE", help="crawl the addresses in this file (engine urls)")
+        add("--site", metavar="URL", help="crawl the images of this page, sitemap or feed (engine site)")
+        add("--directory", metavar="FOLDER", help="take the images in this folder (engine directory)")
+        add("--user", metavar="EMAIL", help="whose job it is (default in development: the built-in user local)")
+        self.add_json(parser)
+
+    def work(self, options: dict[str, Any]) -> int:
+        """Crawl; return the exit code."""
+        request = read_request(options)
+        with StopSignals() as stop:
+            with make_display(self.console) as display, Workers(stop, display.wait) as workers:
+                finished = run_crawl(request, display, stop, workers.keep)
+                workers.release()
+            return self.report(finished, as_object=options["json"])
+
+    def report(self, finished: Finished, *, as_object: bool) -> int:
+        """Show the end of a job; return the exit code."""
+        figures = finished.figures
+        if as_object:
+            self.stdout.write(as_json(figures.as_dict() | {"faults": list(finished.faults)}))
+        else:
+            self.console.print(job_summary(figures))
+            for fault in finished.faults:
+                self.console.print(Text(fault, "red"))
+            if finished.interrupted and figures.status == JobStatus.CANCELLED:
+                kept = counted(figures.rows, "image")
+                self.console.print(
+                    Text(f"Cancelled. What was stored is kept: {kept} in job {figures.job.pk}.", "yellow")
+                )
+        if finished.interrupted:
+            return INTERRUPTED
+        return 0 if figures.status == JobStatus.COMPLETED and not finished.faults else 1
