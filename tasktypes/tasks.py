@@ -116,7 +116,7 @@ def _worker_ready(sender: Any, **_: Any) -> None:
 @signals.worker_process_init.connect
 def _pool_child_starts(**_: Any) -> None:
     """Bound a child's memory: decoding a picture must not take the machine down (RELIABILITY.md, Images)."""
-    limit = settings.PIXTASKS_WORKER_MEMORY_LIMIT_MB * 1_000_000
+    limit: int = settings.PIXTASKS_WORKER_MEMORY_LIMIT_MB * 1_000_000
     if limit:
         _, hard = resource.getrlimit(resource.RLIMIT_DATA)
         resource.setrlimit(resource.RLIMIT_DATA, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))

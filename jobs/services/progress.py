@@ -68,7 +68,7 @@ def jobs_progress(jobs: Sequence[CrawlJob]) -> dict[int, JobProgress]:
         if open_groups
         else ()
     ):
-        by_group.setdefault(group_id, []).append((progress, updated_at))
+        by_group.setdefault(group_id or 0, []).append((progress or {}, updated_at))
     return {job.pk: _figures(job, by_group.get(job.group_id or 0, [])) for job in jobs}
 
 

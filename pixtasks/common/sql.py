@@ -8,8 +8,7 @@ from typing import Any, cast
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connections, models
-from django.db.models.expressions import Col
-from django.db.models.functions import Now
+from django.db.models.expressions import Col, Value
 from django.db.models.sql import UpdateQuery
 
 
@@ -71,15 +70,12 @@ def _convert(value: Any, column: Col, chain: Sequence[Any], connection: Any) -> 
 def database_now(using: str = "default") -> datetime:
     """Return the database's clock: the only clock that leases, limits and schedules are measured by."""
     connection = connections[using]
-    expression = Now()
-    field = models.DateTimeField()
-    sql = (
-        "SELECT STATEMENT_TIMESTAMP()"
-        if connection.vendor == "postgresql"
-        else ("SELECT STRFTIME('%Y-%m-%d %H:%M:%f', 'NOW')")
-    )
+    # CURRENT_TIMESTAMP has whole seconds on SQLite and is the transaction's start on PostgreSQL.
+    clock = "STRFTIME('%Y-%m-%d %H:%M:%f', 'NOW')" if connection.vendor == "sqlite" else "STATEMENT_TIMESTAMP()"
     with connection.cursor() as cursor:
-        cursor.execute(sql)
+        cursor.execute(f"SELECT {clock}")
         value = cursor.fetchone()[0]
-    expression.output_field = field
-    return cast(datetime, _convert(value, expression, connection.ops.get_db_converters(expression), connection))
+    now = Value(None, output_field=models.DateTimeField())
+    for converter in connection.ops.get_db_converters(now):
+        value = converter(value, now, connection)
+    return cast(datetime, value)

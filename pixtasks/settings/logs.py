@@ -27,7 +27,7 @@ structlog.configure(
 def logging_settings(*, json: bool) -> dict[str, Any]:
     """Return Django's LOGGING: everything to standard error, as JSON or as readable lines."""
     renderer = structlog.processors.JSONRenderer() if json else structlog.dev.ConsoleRenderer(colors=False)
-    tail = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
+    tail: list[Any] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
     if json:
         tail.append(structlog.processors.dict_tracebacks)
     return {

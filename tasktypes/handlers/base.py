@@ -117,7 +117,7 @@ class Handler(Generic[ParamsType]):
 
     def retry_delay(self, retries: int) -> float:
         """Return the seconds to wait before retry number ``retries`` (from 1): doubling, with up to 20 % of jitter."""
-        delay = min(self.backoff * 2 ** (retries - 1), self.backoff_limit)
+        delay = min(float(self.backoff * 2.0 ** (retries - 1)), self.backoff_limit)
         return delay * random.uniform(0.8, 1.0)
 
 

@@ -105,4 +105,5 @@ def _served_longest_ago(owners: Iterable[int | None]) -> list[int | None]:
         .values_list("pk", "last")
     )
     # Never served comes first; tasks without an owner (housekeeping) count as never served.
-    return sorted(known, key=lambda owner: (served.get(owner) is not None, served.get(owner) or 0, owner or 0))
+    times = {owner: served.get(owner) if owner else None for owner in known}
+    return sorted(known, key=lambda owner: (times[owner] is not None, times[owner] or 0, owner or 0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -48,8 +49,8 @@ def sweep_lost() -> int:
         return len(settle([_fate(row, now) for row in rows])) if rows else 0
 
 
-def _fate(row: dict[str, Any], now: datetime) -> Settlement:
-    fence = {"task_id": row["id"], "attempt": row["attempt"]}
+def _fate(row: Mapping[str, Any], now: datetime) -> Settlement:
+    fence: dict[str, Any] = {"task_id": row["id"], "attempt": row["attempt"]}
     if row["cancel_requested_at"] is not None:
         return Settlement(**fence, status=State.CANCELLED)
     handler = handlers.get(row["type_name"])
