@@ -141,6 +141,7 @@ class _ChunkCrawl:
         self.waiting: deque[tuple[int, Candidate]] = deque()
         self.flying: dict[int, Candidate] = {}
         self.landed: list[Download] = []
+        self.landed_candidates: dict[int, Candidate] = {}
         self.landed_good = 0
 
     def run(self) -> dict[str, Any]:
@@ -206,15 +207,17 @@ class _ChunkCrawl:
 
     def _land(self, downloads: list[Download]) -> None:
         self.landed += downloads
+        # What has landed flies no more: only so is the last of a wave noticed, and nothing counted twice by _wanted().
+        self.landed_candidates |= {download.ticket: self.flying.pop(download.ticket) for download in downloads}
         self.landed_good += sum(1 for download in downloads if download.outcome == Outcome.STORED)
 
     def _flush(self) -> None:
         """Make the files durable, then commit their rows with the outcomes and the resume state."""
         landed, self.landed, self.landed_good = self.landed, [], 0
+        candidates, self.landed_candidates = self.landed_candidates, {}
         good = [download for download in landed if download.outcome == Outcome.STORED]
         store_batch(self.storage, [(download.draft, download.sha256) for download in good if download.draft])
         now = timezone.now()
-        candidates = {download.ticket: self.flying.pop(download.ticket) for download in landed}
         self.context.store(lambda: self._write(landed, candidates, now))
 
     def _write(
