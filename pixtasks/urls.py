@@ -10,6 +10,7 @@ from pixtasks.health import healthz, readyz
 
 urlpatterns = [
     path("api/v1/auth/", include("pixtasks.accounts.api.urls")),
+    path("api/v1/", include("jobs.api.urls")),
     path("samples/", include("jobs.engines.sample.urls")),
     path("admin/", admin.site.urls),
     path("openapi.json", openapi_json, name="openapi"),
