@@ -118,7 +118,7 @@ def _pool_child_starts(**_: Any) -> None:
     """Bound a child's memory: decoding a picture must not take the machine down (RELIABILITY.md, Images)."""
     limit: int = settings.PIXTASKS_WORKER_MEMORY_LIMIT_MB * 1_000_000
     if limit:
-        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
         resource.setrlimit(resource.RLIMIT_DATA, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))
 
 
