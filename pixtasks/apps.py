@@ -14,6 +14,20 @@ class PixtasksConfig(AppConfig):
     label = "pixtasks"
     verbose_name = "pixtasks"
 
+    def import_models(self) -> None:
+        """Name every fault of the environment before a library asks for the empty secret and names only that."""
+        super().import_models()
+        from django.conf import settings
+        from django.core.exceptions import ImproperlyConfigured
+
+        try:
+            assert settings.SECRET_KEY
+        except ImproperlyConfigured:
+            from pixtasks.checks import refuse_unsafe_start
+
+            refuse_unsafe_start()
+            raise
+
     def ready(self) -> None:
         """Register the system checks, and how the OpenAPI document is made."""
         import_module("pixtasks.checks")

@@ -9,11 +9,18 @@ from typing import Any
 
 @cache
 def create_application() -> Any:
-    """Set Django up and return the application; the same one at every call."""
+    """Set Django up and return the application; the same one at every call.
+
+    Raises:
+        ImproperlyConfigured: the production profile is not safe to serve with.
+    """
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "pixtasks.settings")
     from django.core.asgi import get_asgi_application
 
     http = get_asgi_application()
+    from pixtasks.checks import refuse_unsafe_start
+
+    refuse_unsafe_start()
     # Only now: channels reads the settings when it is imported.
     from channels.routing import ProtocolTypeRouter
 

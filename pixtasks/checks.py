@@ -9,12 +9,24 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Tags, register
+from django.core.checks import ERROR, CheckMessage, Error, Tags, register
 from django.core.checks import Warning as Advice
 from django.core.exceptions import ImproperlyConfigured
 
 MIN_SECRET = 50
 _NO_SERVICE = "SQLite and the filesystem broker lose what several processes write at once."
+
+
+def refuse_unsafe_start() -> None:
+    """Return where the settings are safe to serve with; web servers call this, because they run no system checks.
+
+    Raises:
+        ImproperlyConfigured: the production profile has faults; the text lists them all.
+    """
+    faults = [message for message in production_is_safe() if message.level >= ERROR]
+    if faults:
+        lines = [f"{fault.msg} {fault.hint or ''} ({fault.id})" for fault in faults]
+        raise ImproperlyConfigured("The production profile does not start like this:\n- " + "\n- ".join(lines))
 
 
 @register(Tags.security)

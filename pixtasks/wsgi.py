@@ -10,11 +10,19 @@ from django.core.handlers.wsgi import WSGIHandler
 
 @cache
 def create_application() -> WSGIHandler:
-    """Set Django up and return the application; the same one at every call."""
+    """Set Django up and return the application; the same one at every call.
+
+    Raises:
+        ImproperlyConfigured: the production profile is not safe to serve with.
+    """
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "pixtasks.settings")
     from django.core.wsgi import get_wsgi_application
 
-    return get_wsgi_application()
+    application = get_wsgi_application()
+    from pixtasks.checks import refuse_unsafe_start
+
+    refuse_unsafe_start()
+    return application
 
 
 def __getattr__(name: str) -> WSGIHandler:

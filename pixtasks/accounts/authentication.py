@@ -17,7 +17,6 @@ from rest_framework import authentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 from rest_framework_simplejwt.exceptions import TokenError
-from rest_framework_simplejwt.settings import api_settings
 
 from pixtasks.common.dialects import AUTHENTICATE_HEADER
 
@@ -62,11 +61,9 @@ def user_of_token(text: str) -> tuple[User, AccessToken]:
         token = AccessToken(text)  # type: ignore[arg-type]
     except TokenError as error:
         raise AuthenticationFailed(str(error)) from error
-    user = User.objects.filter(pk=str(token.get(api_settings.USER_ID_CLAIM, ""))).first()
-    if user is None or not user.is_active:
-        raise AuthenticationFailed("The user of this token does not exist or is inactive")
-    if not token.belongs_to(user):
-        raise AuthenticationFailed("The password was changed; please sign in again")
+    user = token.user()
+    if user is None:
+        raise AuthenticationFailed("The user of this token is gone or inactive, or has a new password")
     return user, token
 
 

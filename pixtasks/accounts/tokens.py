@@ -44,9 +44,16 @@ class SignInMixin(BlacklistMixin):
         if BlacklistedToken.objects.filter(token__jti__in=[one for one in ids if one]).exists():
             raise TokenError("Token is blacklisted")
 
-    def belongs_to(self, user: User) -> bool:
-        """Whether the user's password is still the one of the sign-in."""
-        return secrets.compare_digest(str(self.payload.get(PASSWORD_CLAIM, "")), _password_digest(user))
+    def user(self) -> User | None:
+        """Return the user, or None: gone, inactive, or with another password than at the sign-in."""
+        identity = str(self.payload.get(api_settings.USER_ID_CLAIM, ""))
+        if not identity.isdecimal():
+            return None
+        user = User.objects.filter(pk=identity, is_active=True).first()
+        if user is None:
+            return None
+        known = str(self.payload.get(PASSWORD_CLAIM, ""))
+        return user if secrets.compare_digest(known.encode(), _password_digest(user).encode()) else None
 
 
 class AccessToken(SignInMixin, BaseAccessToken):

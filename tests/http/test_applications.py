@@ -53,22 +53,22 @@ def test_other_names_are_not_invented(module: Any) -> None:
 
 def test_asgi_answers_http() -> None:
     sent: list[dict[str, Any]] = []
+    waiting = [{"type": "http.request", "body": b"", "more_body": False}]
 
-    async def ask() -> None:
-        async def receive() -> dict[str, Any]:
-            return {"type": "http.request", "body": b""}
+    async def receive() -> dict[str, Any]:
+        if waiting:
+            return waiting.pop()
+        return await asyncio.get_running_loop().create_future()
 
-        async def send(message: dict[str, Any]) -> None:
-            sent.append(message)
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
 
-        scope = {
-            "type": "http",
-            "method": "GET",
-            "path": "/healthz",
-            "query_string": b"",
-            "headers": [(b"host", b"localhost")],
-        }
-        await pixtasks.asgi.application(scope, receive, send)
-
-    asyncio.run(ask())
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": "/healthz",
+        "query_string": b"",
+        "headers": [(b"host", b"localhost")],
+    }
+    asyncio.run(pixtasks.asgi.application(scope, receive, send))
     assert sent[0]["status"] == 200

@@ -71,9 +71,7 @@ def test_a_cursor_of_another_type_is_invalid_input(value: object) -> None:
 def test_keyset_pages_hold_every_row_once_also_where_values_repeat(newest_first: bool) -> None:
     start = datetime(2026, 1, 1, tzinfo=UTC)
     for number in range(11):
-        AuditEntry.objects.create(
-            actor_name="x", action=str(number), created_at=start + timedelta(seconds=number // 3)
-        )
+        AuditEntry.objects.create(actor_name="x", action=str(number), created_at=start + timedelta(seconds=number // 3))
     seen: list[int] = []
     cursor, pages = None, 0
     while pages == 0 or cursor:

@@ -9,9 +9,12 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings as live
+from django.core.exceptions import ImproperlyConfigured
 from pytest_django import Settings
 
-from pixtasks.checks import production_is_safe
+from pixtasks.checks import production_is_safe, refuse_unsafe_start
+
+pytestmark = pytest.mark.filterwarnings("ignore:Overriding setting DATABASES")
 
 SECRET = "a-long-random-text-0123456789-abcdefghijklmnopqrstuvwxyz"
 
@@ -65,7 +68,6 @@ def test_an_unsafe_setting_is_named(production: Settings, name: str, value: obje
     assert all(message.hint for message in production_is_safe())
 
 
-@pytest.mark.filterwarnings("ignore:Overriding setting DATABASES")
 def test_sqlite_is_refused(production: Settings) -> None:
     production.DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3"}}
     assert _ids() == ["pixtasks.E005"]
@@ -74,6 +76,16 @@ def test_sqlite_is_refused(production: Settings) -> None:
 def test_a_data_folder_that_others_can_read_is_refused(production: Settings, tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     assert _ids() == ["pixtasks.E008"]
+
+
+def test_a_web_server_does_not_start_with_a_fault(production: Settings) -> None:
+    refuse_unsafe_start()
+    production.ALLOWED_HOSTS = ["*"]
+    refuse_unsafe_start()
+    production.PIXTASKS_ANONYMOUS_API = True
+    production.PIXTASKS_BASE_URL = ""
+    with pytest.raises(ImproperlyConfigured, match=r"(?s)ANONYMOUS_API.*PIXTASKS_BASE_URL"):
+        refuse_unsafe_start()
 
 
 def _check(tmp_path: Path, **environment: str) -> subprocess.CompletedProcess[str]:

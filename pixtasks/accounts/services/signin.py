@@ -68,8 +68,8 @@ def renew(*, refresh_token: str) -> Tokens:
     """
     try:
         token = RefreshToken(refresh_token)  # type: ignore[arg-type]
-        user = User.objects.filter(pk=str(token.get(api_settings.USER_ID_CLAIM, "")), is_active=True).first()
-        if user is None or not token.belongs_to(user):
+        user = token.user()
+        if user is None:
             raise NotAuthenticated("The refresh token is not valid any more; please sign in again")
         return _tokens(token.spend(user))
     except TokenError as error:
