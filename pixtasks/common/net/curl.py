@@ -46,6 +46,13 @@ _OUTCOMES: Final[dict[int, Outcome]] = {
 _UNREACHABLE: Final = frozenset((errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.ENETDOWN))
 
 
+class _LentSocket(socket.socket):
+    """A socket that pycurl duplicates and drops at once; without this, dropping it unclosed would be warned about."""
+
+    def __del__(self) -> None:
+        self.close()
+
+
 class GuardedHandle:
     """One libcurl easy handle that can do only what this product allows.
 
@@ -170,7 +177,7 @@ class GuardedHandle:
             scoped = len(target) > 3 and target[3] != 0
             if not scoped and self._policy.permits(host, port):
                 try:
-                    return socket.socket(family, kind, protocol)
+                    return _LentSocket(family, kind, protocol)
                 except OSError as error:  # no IPv6 on this machine, too many open files
                     self._no_socket = error
                     return _SOCKET_BAD

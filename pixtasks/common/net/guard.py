@@ -126,21 +126,19 @@ def is_public(ip: _Address) -> bool:
 
 
 def _entry(text: str) -> tuple[_Network, int | None]:
-    network, port = text.strip(), ""
+    network, colon, port = text.strip(), "", ""
     if network.startswith("["):
         network, closing, port = network[1:].partition("]")
         if not closing or (port and not port.startswith(":")):
             raise ValueError(f"{text!r} is not network[:port]; write [::1]:8000 or [fd00::/8]")
-        port = port[1:]
+        colon, port = port[:1], port[1:]
     elif network.count(":") == 1:
-        network, _, port = network.partition(":")
+        network, colon, port = network.partition(":")
     try:
         parsed = ip_network(network)
     except ValueError as error:
         raise ValueError(f"{text!r} is not network[:port], such as 127.0.0.1:8000 or 10.0.0.0/8 ({error})") from None
-    if not port:
-        if text.rstrip().endswith(":") and parsed.version == 4:
-            raise ValueError(f"{text!r} has no port after its colon")
+    if not colon:
         return parsed, None
     if not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
         raise ValueError(f"{text!r}: the port must be a number from 1 to 65535")

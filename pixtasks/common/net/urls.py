@@ -10,8 +10,9 @@ import idna
 
 MAX_URL_LENGTH: Final = 8_000
 _HOST = r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])"
+_PORT = r"(?:[1-5]?\d{1,4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5])"
 # What needs no work: nearly every URL that an engine finds.
-_PLAIN: Final = re.compile(rf"(?i:https?)://({_HOST})(?::\d{{1,5}})?(?:[/?][!-~]*)?", re.ASCII)
+_PLAIN: Final = re.compile(rf"(?i:https?)://({_HOST})(?::{_PORT})?(?:[/?][!-~]*)?", re.ASCII)
 _HOST_ONLY: Final = re.compile(_HOST, re.ASCII)
 
 
