@@ -26,8 +26,8 @@ MAX_DEPTH = 100
 """How many arrays and objects may be nested in each other."""
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
-# Datetimes are passed through because orjson would keep an offset such as +02:00.
-_OPTIONS = orjson.OPT_PASSTHROUGH_DATETIME
+_FAST = orjson.OPT_UTC_Z | orjson.OPT_OMIT_MICROSECONDS | orjson.OPT_NAIVE_UTC
+_OFFSET = re.compile(rb'T\d\d:\d\d:\d\d[+-]\d\d:\d\d"')
 
 
 def _plain(value: object) -> object:
@@ -52,7 +52,11 @@ def dump_json(value: object) -> bytes:
         TypeError: it holds something that JSON cannot express.
     """
     try:
-        return orjson.dumps(value, _plain, _OPTIONS)
+        text = orjson.dumps(value, _plain, _FAST)
+        if _OFFSET.search(text):
+            # A time of another zone keeps its offset there; each goes through wire_time here, ten times slower.
+            text = orjson.dumps(value, _plain, orjson.OPT_PASSTHROUGH_DATETIME)
+        return text
     except TypeError:
         # Integers above 64 bits and keys that are not strings: rare, and the standard library writes them.
         return json.dumps(value, default=_plain, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
