@@ -5,6 +5,7 @@ figures  what is known of a job, its chunks and its validation, as plain data
 tables   the same as tables and sentences
 live     bars that move, or lines where the output is no terminal
 proof    is what was promised really there: files, digests, counters
+picture  what was shown, as an SVG file
 screen   the rich console of a command, and how paths and names are shown
 ======== ====================================================================
 """

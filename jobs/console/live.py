@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Protocol
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.progress import (
     BarColumn,
@@ -46,6 +46,10 @@ class Display(Protocol):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
+
+    def close(self) -> None:
+        """Take away what moves; what is shown later stays below what was said."""
+        ...
 
     def say(self, sentence: str) -> None:
         """Show a sentence that stays."""
@@ -97,20 +101,23 @@ class Bars:
         self._all: TaskID | None = None
 
     def __enter__(self) -> Display:
-        self._live.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._live.update(Text())
-        self._live.stop()
+        self.close()
+
+    def close(self) -> None:
+        if self._live.is_started:
+            self._live.update(Text())
+            self._live.stop()
 
     def say(self, sentence: str) -> None:
         self._console.print(Text(sentence))
 
     def wait(self, sentence: str) -> None:
-        self._live.update(Spinner("dots", Text(sentence), style="cyan"))
+        self._show(Spinner("dots", Text(sentence), style="cyan"))
 
     def crawl(self, chunks: Sequence[ChunkFigures]) -> None:
         room = max(3, min(_MOST_BARS, self._console.height - _AROUND_BARS))
@@ -141,7 +148,7 @@ class Bars:
                 self._progress.stop_task(bar)
         if self._all is not None:
             self._progress.update(self._all, completed=sum(chunk.ended for chunk in chunks))
-        self._live.update(self._progress)
+        self._show(self._progress)
 
     def validation(self, level: str, done: int, total: int) -> None:
         if self._all is None or self._progress.tasks[self._all].description != f"validating ({level})":
@@ -153,7 +160,11 @@ class Bars:
                 f"validating ({level})", total=total, sign=_SIGNS[State.RUNNING], note=""
             )
         self._progress.update(self._all, completed=done)
-        self._live.update(self._progress)
+        self._show(self._progress)
+
+    def _show(self, thing: RenderableType) -> None:
+        self._live.start()
+        self._live.update(thing)
 
 
 class Lines:
@@ -171,6 +182,9 @@ class Lines:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        return None
+
+    def close(self) -> None:
         return None
 
     def say(self, sentence: str) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from pathlib import Path
 
-from django.core.files.storage import Storage
+from django.core.files.storage import FileSystemStorage, Storage
 
 from jobs.console.figures import JobFigures
 from jobs.console.screen import counted
@@ -36,6 +37,12 @@ def prove(figures: JobFigures) -> list[Check]:
 def example_keys(figures: JobFigures, number: int = _NAMED) -> list[str]:
     """Return the storage names of some of a job's images."""
     return list(Image.objects.filter(job=figures.job).order_by("pk").values_list("key", flat=True)[:number])
+
+
+def images_folder() -> Path | None:
+    """Return the folder of the image files; None where they lie in a storage of another kind."""
+    storage = images_storage()
+    return Path(storage.location) if isinstance(storage, FileSystemStorage) else None
 
 
 def _files(figures: JobFigures) -> Check:

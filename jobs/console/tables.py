@@ -57,12 +57,11 @@ def crawl_table(figures: JobFigures) -> Table:
     table.add_column("Engine", "", overflow="ellipsis", max_width=20, no_wrap=True)
     _number(table, "Found", figures.found)
     _number(table, "Stored", figures.stored)
-    _number(table, "Duplicates", figures.duplicates)
+    _number(table, "Dupl.", figures.duplicates)
     table.add_column("Failed by class", f"{sum(failed.values()):,}" if failed else "", ratio=1)
     if validated:
         _number(table, "Valid", sum(valid for valid, _ in verdicts))
         _number(table, "Invalid", sum(invalid for _, invalid in verdicts))
-    table.add_column("Seconds", f"{figures.seconds:.1f}", justify="right", no_wrap=True)
     previous: ChunkFigures | None = None
     for chunk in figures.chunks:
         first = previous is None or previous.keyword != chunk.keyword
@@ -79,7 +78,7 @@ def crawl_table(figures: JobFigures) -> Table:
         ]
         if validated:
             cells += [_count(valid), _count(invalid, "yellow")]
-        table.add_row(*cells, "" if chunk.seconds is None else f"{chunk.seconds:.1f}")
+        table.add_row(*cells)
         previous = chunk
     return table
 
@@ -189,7 +188,7 @@ def _table(title: str, *, footer: bool = False) -> Table:
     return Table(
         title=Text(title, "bold"),
         title_justify="left",
-        box=box.ROUNDED,
+        box=box.HORIZONTALS,
         border_style="bright_black",
         header_style="bold",
         footer_style="bold",

@@ -45,10 +45,11 @@ class Command(JobsCommand):
     def work(self, options: dict[str, Any]) -> int:
         """Crawl; return the exit code."""
         request = read_request(options)
-        with StopSignals() as stop:
-            with make_display(self.console) as display, Workers(stop, display.wait) as workers:
-                finished = run_crawl(request, display, stop, workers.keep)
-                workers.release()
+        with StopSignals() as stop, make_display(self.console) as display, Workers(stop, display.wait) as workers:
+            finished = run_crawl(request, display, stop, workers.keep)
+            # The services take some seconds to stop: the summary does not wait for that.
+            workers.release()
+            display.close()
             return self.report(finished, as_object=options["json"])
 
     def report(self, finished: Finished, *, as_object: bool) -> int:

@@ -50,14 +50,16 @@ class Command(JobsCommand):
         wait = somebody_works() if options["wait"] is None else options["wait"]
         if not wait:
             return self._leave(job, level, as_object=options["json"])
-        interrupted, faults = False, ()
+        interrupted = False
+        faults: tuple[str, ...] = ()
         with StopSignals() as stop, make_display(self.console) as display, Workers(stop, display.wait) as workers:
             try:
                 faults = validate(job, level, None, display, stop, workers.keep)
             except Interrupted:
                 interrupted = True
             workers.release()
-        self._report(job, faults, as_object=options["json"])
+            display.close()
+            self._report(job, faults, as_object=options["json"])
         if interrupted:
             return INTERRUPTED
         return 1 if faults else 0
