@@ -90,7 +90,11 @@ def serve(pictures: dict[str, bytes], *, delay: float = 0.0, per_page: int = 100
         def log_message(self, *_: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+    class Server(ThreadingHTTPServer):
+        def handle_error(self, *_: object) -> None:
+            """Say nothing: clients that were killed leave broken pipes behind."""
+
+    server = Server(("127.0.0.1", 0), Answer)
     server.daemon_threads = True
     state.port = server.server_address[1]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)

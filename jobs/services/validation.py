@@ -19,6 +19,7 @@ from jobs.fetch.storage import images_storage
 from jobs.models import CrawlJob, Image, Issue, Level, ValidationRun, Verdict
 from jobs.services.near_duplicates import last_step
 from jobs.services.verdicts import rejudge
+from jobs.validators import Issue as Kind
 from jobs.validators import Subject, Thresholds, validators
 from jobs.validators import Verdict as Judgement
 from pixtasks.accounts.models import User
@@ -161,7 +162,8 @@ def _remember_hashes(rows: Sequence[tuple[Image, Judgement]]) -> None:
     hashed = []
     for image, judgement in rows:
         text = judgement.measurements.get("phash")
-        if isinstance(text, str):
+        # All blank pictures look alike; that one is blank says enough.
+        if isinstance(text, str) and Kind.BLANK not in judgement.issues:
             unsigned = int(text, 16)
             image.phash = unsigned - (1 << 64) if unsigned >= 1 << 63 else unsigned
             hashed.append(image)
