@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
 from pathlib import Path
 from typing import IO, Any, cast
@@ -12,6 +13,8 @@ from rich.console import Console
 
 PLAIN_WIDTH = 100
 WIDEST = 120
+_FILLING = re.compile(r" +$", re.MULTILINE)
+"""What rich fills lines with up to the width: of use on a terminal only."""
 
 
 class _Stream:
@@ -25,8 +28,11 @@ class _Stream:
         self.encoding: str = getattr(wrapper, "encoding", None) or "utf-8"
 
     def write(self, text: str) -> int:
+        shown = text.encode(self.encoding, "replace").decode(self.encoding)
+        if not self.isatty():
+            shown = _FILLING.sub("", shown)
         try:
-            self._wrapper.write(text.encode(self.encoding, "replace").decode(self.encoding), ending="")
+            self._wrapper.write(shown, ending="")
         except OSError:
             pass
         return len(text)

@@ -186,9 +186,10 @@ def _parts(figures: JobFigures) -> Iterator[RenderableType]:
 
 def _table(title: str, *, footer: bool = False) -> Table:
     return Table(
-        title=Text(title, "bold"),
+        title=Text(f" {title}", "bold"),
         title_justify="left",
         box=box.HORIZONTALS,
+        padding=(0, 1, 0, 0),
         border_style="bright_black",
         header_style="bold",
         footer_style="bold",

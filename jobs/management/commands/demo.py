@@ -130,40 +130,39 @@ def _proof(checks: list[Check]) -> Iterator[RenderableType]:
 
 
 def _files(figures: JobFigures, folder: Path | None) -> Iterator[RenderableType]:
-    yield Text()
-    table = _facts()
     where = "the storage of the images" if folder is None else shown_path(folder)
     amount = f"{counted(figures.rows, 'file')}, {size(figures.bytes)}"
     if figures.shared:
-        amount += f"; {figures.shared:,} of them shared with other jobs, stored once"
-    table.add_row("Files", f"{where}  ({amount})")
+        amount += f"; {figures.shared:,} of them belong to other jobs as well and are stored once"
+    facts = _facts()
+    facts.add_row(" Files", Text.assemble(where, (f"  {amount}", "dim")))
     for key in example_keys(figures, 2):
-        table.add_row("", Text(key, "dim"))
-    yield table
+        facts.add_row("", Text(key, "dim"))
+    yield Text()
+    yield facts
 
 
 def _next_steps(figures: JobFigures, url: str) -> RenderableType:
     served = url or SERVED
-    table = _facts()
-    first = ("make run", f"serves {SERVED} and prints how to sign in")
-    if url:
-        first = (f"{served}/admin/", "the console of the services that run now")
     steps = [
-        first,
-        (f"{served}/docs", "the HTTP API; with a token of /api/v1/auth/login:"),
-        (f'curl -H "Authorization: Bearer $TOKEN" {served}/api/v1/jobs/{figures.job.pk}/images', ""),
-        ('manage.py crawl --keywords "…" --engines sample --validate medium', "your own job"),
+        ("make run", f"serves {SERVED} and prints how to sign in"),
+        (f"{served}/docs", "the HTTP API, to be tried in the browser"),
+        ('manage.py crawl --keywords "…" --max-images 50', "your own job, with bars that move"),
     ]
+    if url:
+        steps[0] = (f"{served}/admin/", "the console of what runs now")
+    width = max(len(command) for command, _ in steps)
+    facts = _facts()
     for number, (command, what) in enumerate(steps):
-        line = Text(command, "cyan")
-        if what:
-            line.append(f"  {what}", "default")
-        table.add_row("Next" if number == 0 else "", line)
-    return Group(Text(), table)
+        line = Text.assemble((command.ljust(width), "cyan"), "  ", (what, "dim"))
+        facts.add_row(" Next" if number == 0 else "", line)
+    curl = f'curl -H "Authorization: Bearer $TOKEN" {served}/api/v1/jobs/{figures.job.pk}/images'
+    facts.add_row("", Text(curl, "cyan"))
+    return Group(Text(), facts)
 
 
 def _facts() -> Table:
-    table = Table.grid(padding=(0, 2))
+    table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     return table
