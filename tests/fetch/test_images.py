@@ -7,7 +7,9 @@ import os
 import resource
 import socket
 import ssl
+import struct
 import threading
+import zlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -42,6 +44,26 @@ def test_every_format_is_taken_by_its_bytes_whatever_the_header_says(site: Site,
     download = fetch(site.url(f"/kind/{kind}"))
     assert (download.outcome, download.format, download.width, download.height) == ("stored", kind, 40, 30)
     assert download.content_type == "application/octet-stream"
+
+
+def test_a_header_that_claims_too_many_pixels_is_recorded_and_left_to_validation(
+    tmp_path: Path, fetcher: ImageFetcher
+) -> None:
+    header = b"IHDR" + struct.pack(">IIBBBBB", 60_000, 50_000, 8, 2, 0, 0, 0)
+    png = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header))
+    bmp = (
+        b"BM" + struct.pack("<IHHI", 1000, 0, 0, 54) + struct.pack("<IiiHHIIiiII", 40, 60_000, 50_000, 1, 24, *[0] * 6)
+    )
+    broken = picture()[:3] + b"\0" * 600
+    for name, data in (("png", png), ("bmp", bmp), ("jpeg", broken)):
+        (tmp_path / name).write_bytes(data)
+        fetcher.submit_file(name, tmp_path / name)
+    found = collect(fetcher)
+    assert {name: (d.outcome, d.format, d.width, d.height) for name, d in found.items()} == {
+        "png": ("stored", "png", 60_000, 50_000),
+        "bmp": ("stored", "bmp", 60_000, 50_000),
+        "jpeg": ("stored", "jpeg", None, None),
+    }
 
 
 def test_the_request_names_the_product_and_asks_for_no_compression(
