@@ -137,6 +137,13 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
 }
 
+
+def redis_cache(url: str) -> dict[str, dict[str, object]]:
+    """Return Django's CACHES on Redis, bounded in time: a request must not hang on a cache that does not answer."""
+    timeouts = {"socket_connect_timeout": 1, "socket_timeout": 1}
+    return {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": url, "OPTIONS": timeouts}}
+
+
 CORS_ALLOWED_ORIGINS = env.words("PIXTASKS_CORS_ORIGINS", (env.text("NEXT_PUBLIC_APP_URL"),))
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 DJANGO_CELERY_BEAT_TZ_AWARE = True

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from . import env
 from .base import *  # noqa: F403
-from .base import DATA_DIR, SIMPLE_JWT
+from .base import DATA_DIR, SIMPLE_JWT, redis_cache
 from .celery import celery_settings
 from .logs import logging_settings
 from .product import *  # noqa: F403
@@ -45,10 +45,15 @@ SIMPLE_JWT["SIGNING_KEY"] = env.text("PIXTASKS_JWT_KEY") or _installation_secret
 DATABASES = {"default": env.database(env.text("DATABASE_URL", f"sqlite:///{DATA_DIR / 'pixtasks.sqlite3'}"))}
 REDIS_URL = env.text("REDIS_URL")
 if REDIS_URL:
-    CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
+    CACHES = redis_cache(REDIS_URL)
     CHANNEL_LAYERS = {"default": {"BACKEND": "channels_redis.core.RedisChannelLayer", "CONFIG": {"hosts": [REDIS_URL]}}}
 else:
-    CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+    CACHES = {
+        "default": {
+            "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+            "OPTIONS": {"MAX_ENTRIES": 10_000},  # With 300, throttles forget their callers.
+        }
+    }
     CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
 
 STORAGES = {

@@ -26,17 +26,20 @@ structlog.configure(
 
 def logging_settings(*, json: bool) -> dict[str, Any]:
     """Return Django's LOGGING: everything to standard error, as JSON or as readable lines."""
-    renderer = structlog.processors.JSONRenderer() if json else structlog.dev.ConsoleRenderer(colors=False)
+    # Tracebacks without local variables: these hold passwords and tokens, and printing them takes seconds.
     tail: list[Any] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
     if json:
-        tail.append(structlog.processors.dict_tracebacks)
+        transformer = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+        tail += [structlog.processors.ExceptionRenderer(transformer), structlog.processors.JSONRenderer()]
+    else:
+        tail.append(structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback))
     return {
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {
             "structured": {
                 "()": structlog.stdlib.ProcessorFormatter,
-                "processors": [*tail, renderer],
+                "processors": tail,
                 "foreign_pre_chain": _SHARED,
             }
         },

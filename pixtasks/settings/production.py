@@ -2,7 +2,7 @@
 
 from . import env
 from .base import *  # noqa: F403
-from .base import DATA_DIR, SIMPLE_JWT
+from .base import DATA_DIR, SIMPLE_JWT, redis_cache
 from .celery import celery_settings
 from .logs import logging_settings
 from .product import *  # noqa: F403
@@ -20,7 +20,7 @@ PIXTASKS_ENGINE_ALIASES = env.mapping("PIXTASKS_ENGINE_ALIASES", {})
 
 DATABASES = {"default": env.database(env.text("DATABASE_URL", "postgresql://127.0.0.1:5432/pixtasks"))}
 REDIS_URL = env.text("REDIS_URL", "redis://127.0.0.1:6379/0")
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
+CACHES = redis_cache(REDIS_URL)
 CHANNEL_LAYERS = {"default": {"BACKEND": "channels_redis.core.RedisChannelLayer", "CONFIG": {"hosts": [REDIS_URL]}}}
 
 _s3_bucket = env.text("PIXTASKS_S3_BUCKET")
