@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from html import escape
+from io import StringIO
 from pathlib import Path
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.terminal_theme import TerminalTheme
+from rich.text import Text
+
+from jobs.console.screen import PLAIN_WIDTH
 
 THEME = TerminalTheme(
     (22, 25, 33),
@@ -48,16 +53,22 @@ _FORMAT = """\
 """
 
 
-def save_picture(console: Console, path: Path, *, title: str) -> None:
-    """Write what a recording console has shown.
+def save_picture(path: Path, command: str, shown: RenderableType) -> None:
+    """Write what a command has shown, as it looks on a terminal of 100 columns.
 
     Args:
-        console: made with ``record=True``.
         path: the SVG file, in a folder that exists.
-        title: what stands in the window's bar.
+        command: what was typed; also the title of the window.
+        shown: what came of it.
 
     Raises:
         OSError: the file cannot be written.
     """
-    svg = console.export_svg(title=title, theme=THEME, code_format=_FORMAT.replace("{title}", title), unique_id="demo")
+    console = Console(
+        file=StringIO(), record=True, width=PLAIN_WIDTH, force_terminal=True, color_system="truecolor",
+        highlight=False, markup=False, emoji=False, legacy_windows=False,
+    )  # fmt: skip
+    console.print(Text.assemble((" $ ", "bright_black"), (command, "bold")), shown, Text(), sep="\n")
+    template = _FORMAT.replace("{title}", escape(command))
+    svg = console.export_svg(title=command, theme=THEME, code_format=template, unique_id="demo")
     path.write_text("\n".join(line.rstrip() for line in svg.splitlines()) + "\n", encoding="utf-8")

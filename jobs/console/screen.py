@@ -47,25 +47,23 @@ class _Stream:
         return bool(self._wrapper.isatty())
 
 
-def make_console(wrapper: OutputWrapper, *, quiet: bool = False, record: bool = False) -> Console:
+def make_console(wrapper: OutputWrapper, *, quiet: bool = False) -> Console:
     """Return the console of a command.
 
     Args:
         wrapper: the command's ``stdout``.
         quiet: show nothing, for ``--json``.
-        record: remember what was shown, in colour, for a picture of it.
     """
     stream = _Stream(wrapper)
     terminal = stream.isatty()
     console = Console(
         file=cast("IO[str]", stream),
         quiet=quiet,
-        record=record,
         highlight=False,
         emoji=False,
         markup=False,
         soft_wrap=False,
-        width=PLAIN_WIDTH if record or not terminal else None,
+        width=None if terminal else PLAIN_WIDTH,
     )
     if console.width > WIDEST:
         console.width = WIDEST

@@ -207,7 +207,7 @@ def _count(number: int, style: str = "") -> Text:
 
 
 def _not_stored(chunk: ChunkFigures) -> Text:
-    text = Text(words(chunk.failed), "yellow" if chunk.failed else "")
+    text = Text(words(chunk.failed))
     if chunk.status == State.COMPLETED:
         return text
     if chunk.failed:

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -17,7 +17,7 @@ from jobs.console.figures import JobFigures
 from jobs.console.live import make_display
 from jobs.console.picture import save_picture
 from jobs.console.proof import Check, example_keys, images_folder, prove
-from jobs.console.screen import as_json, counted, make_console, shown_path, size
+from jobs.console.screen import as_json, counted, shown_path, size
 from jobs.console.tables import job_summary
 from jobs.engines import resolve
 from jobs.management.base import JobsCommand
@@ -50,10 +50,6 @@ class Command(JobsCommand):
         parser.add_argument("--svg", metavar="FILE", help="also save what is shown as an SVG picture")
         self.add_json(parser)
 
-    def make_console(self, options: dict[str, Any]) -> Console:
-        """Return where the command shows things, recorded where a picture is wanted."""
-        return make_console(self.stdout, quiet=options["json"], record=options["svg"] is not None)
-
     def work(self, options: dict[str, Any]) -> int:
         """Crawl, validate, check; return the exit code."""
         if settings.PIXTASKS_PROFILE != "development":
@@ -76,26 +72,15 @@ class Command(JobsCommand):
             workers.release()
             display.close()
             checks = [] if finished.interrupted else prove_all(finished)
-            self._show(finished, checks, url="" if workers.own else workers.url, as_object=options["json"])
-        if picture is not None:
-            save_picture(self.console, picture, title="make demo")
+            shown = _shown(finished, checks, url="" if workers.own else workers.url)
+            self.console.print(shown)
+            if options["json"]:
+                self.stdout.write(as_json(_as_dict(finished, checks)))
+            if picture is not None:
+                save_picture(picture, "make demo", shown)
         if finished.interrupted:
             return INTERRUPTED
         return 0 if all(check.ok for check in checks) else 1
-
-    def _show(self, finished: Finished, checks: list[Check], *, url: str, as_object: bool) -> None:
-        figures = finished.figures
-        folder = images_folder()
-        if as_object:
-            files = {"folder": None if folder is None else str(folder), "examples": example_keys(figures)}
-            found = {"files": files, "checks": [check.as_dict() for check in checks], "faults": list(finished.faults)}
-            self.stdout.write(as_json(figures.as_dict() | found))
-            return
-        self.console.print(Group(Text(), job_summary(figures), Text(), *_proof(checks), *_files(figures, folder)))
-        if finished.interrupted:
-            self.console.print(Text(f" Interrupted. What was stored is kept in job {figures.job.pk}.", "yellow"))
-        else:
-            self.console.print(_next_steps(figures, url))
 
 
 def demo_engines() -> list[str]:
@@ -123,13 +108,31 @@ def _backend(name: str) -> str:
         return ""
 
 
+def _as_dict(finished: Finished, checks: list[Check]) -> dict[str, Any]:
+    folder = images_folder()
+    return finished.figures.as_dict() | {
+        "files": {"folder": None if folder is None else str(folder), "examples": example_keys(finished.figures)},
+        "checks": [check.as_dict() for check in checks],
+        "faults": list(finished.faults),
+    }
+
+
+def _shown(finished: Finished, checks: list[Check], *, url: str) -> RenderableType:
+    figures = finished.figures
+    end: RenderableType = _next_steps(figures, url)
+    if finished.interrupted:
+        end = Text(f" Interrupted. What was stored is kept in job {figures.job.pk}.", "yellow")
+    return Group(Text(), job_summary(figures), Text(), *_proof(checks), *_files(figures), end)
+
+
 def _proof(checks: list[Check]) -> Iterator[RenderableType]:
     for check in checks:
         sign = ("✓", "bold green") if check.ok else ("✗", "bold red")
         yield Padding(Text.assemble(sign, " ", (check.sentence, "" if check.ok else "red")), (0, 1))
 
 
-def _files(figures: JobFigures, folder: Path | None) -> Iterator[RenderableType]:
+def _files(figures: JobFigures) -> Iterator[RenderableType]:
+    folder = images_folder()
     where = "the storage of the images" if folder is None else shown_path(folder)
     amount = f"{counted(figures.rows, 'file')}, {size(figures.bytes)}"
     if figures.shared:
@@ -147,7 +150,7 @@ def _next_steps(figures: JobFigures, url: str) -> RenderableType:
     steps = [
         ("make run", f"serves {SERVED} and prints how to sign in"),
         (f"{served}/docs", "the HTTP API, to be tried in the browser"),
-        ('manage.py crawl --keywords "…" --max-images 50', "your own job, with bars that move"),
+        ('manage.py crawl --keywords "…"', "your own job, with bars that move"),
     ]
     if url:
         steps[0] = (f"{served}/admin/", "the console of what runs now")
