@@ -11,7 +11,7 @@ from rest_framework.views import APIView
 
 from jobs.api import rendering, schemas
 from jobs.api.common import actor_of, answered, body, caller, numbered_page, sent
-from jobs.models import CrawlJob, JobStatus, Project
+from jobs.models import CrawlJob, Project
 from jobs.services import queries
 from jobs.services.access import job_for, project_for
 from jobs.services.crawl_jobs import create_job, delete_job, update_job
@@ -96,9 +96,8 @@ class JobsView(APIView):
     def get(self, request: Request) -> Response:
         """Return a page of jobs."""
         query = parse_query(schemas.JobsQuery, request)
-        status = JobStatus(query.status) if query.status else None
         return numbered_page(
-            queries.job_list(caller(request), project_id=query.project_id, status=status), query, _rendered
+            queries.job_list(caller(request), project_id=query.project_id, status=query.status), query, _rendered
         )
 
     @extend_schema(
@@ -136,8 +135,9 @@ class ProjectJobsView(APIView):
         """Return a page of the project's jobs."""
         query = parse_query(schemas.ProjectJobsQuery, request)
         project = project_for(caller(request), project_id)
-        status = JobStatus(query.status) if query.status else None
-        return numbered_page(queries.job_list(caller(request), project_id=project.pk, status=status), query, _rendered)
+        return numbered_page(
+            queries.job_list(caller(request), project_id=project.pk, status=query.status), query, _rendered
+        )
 
     @extend_schema(
         operation_id="project_jobs_create",

@@ -13,6 +13,7 @@ from jobs.services.progress import JobProgress
 from jobs.services.queries import RunProgress
 from jobs.services.validation import StartedRun
 from jobs.validators import Issue as IssueKind
+from tasktypes.states import State
 
 _DESCRIPTIONS = {kind.value: kind.description for kind in IssueKind}
 
@@ -85,7 +86,7 @@ def chunk(row: Chunk) -> schemas.Chunk:
         keyword=row.keyword,
         engine=row.engine,
         backend=row.backend,
-        status=task.status,  # type: ignore[arg-type]  # the model checks the word
+        status=State(task.status),
         task_id=task.public_id,
         images=figures.get("images", 0),
         duplicates=figures.get("duplicates", 0),

@@ -11,10 +11,10 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from jobs.models import JobStatus, Level
 from jobs.validators import Issue as IssueKind
+from tasktypes.states import State
 
 ITEM = TypeVar("ITEM")
 Format = Literal["jpeg", "png", "gif", "webp", "bmp", "tiff", "avif"]
-ChunkStatus = Literal["pending", "running", "completed", "failed", "cancelled"]
 
 
 def _one_line(value: Any) -> Any:
@@ -32,7 +32,8 @@ def _unique(key: Callable[[ITEM], Hashable]) -> AfterValidator:
     return AfterValidator(drop_repeated)
 
 
-Name = Annotated[str, BeforeValidator(_one_line), Field(min_length=1, max_length=200)]
+# The outer validator runs first: lengths are those of the cleaned text.
+Name = Annotated[str, Field(min_length=1, max_length=200), BeforeValidator(_one_line)]
 Slug = Annotated[
     str,
     Field(
@@ -43,7 +44,7 @@ Slug = Annotated[
     ),
 ]
 Description = Annotated[str, Field(max_length=10_000)]
-Keyword = Annotated[str, BeforeValidator(_one_line), Field(min_length=2, max_length=100)]
+Keyword = Annotated[str, Field(min_length=2, max_length=100), BeforeValidator(_one_line)]
 Keywords = Annotated[
     list[Keyword],
     Field(min_length=1, max_length=50, description="Duplicates are dropped, without regard to case."),
@@ -113,7 +114,7 @@ class JobUpdateRequest(Body):
 class ValidationStartRequest(Body):
     """How thoroughly to look."""
 
-    level: Literal["fast", "medium", "slow"] = "medium"
+    level: Level = Level.MEDIUM
 
 
 class Answer(BaseModel):
@@ -215,7 +216,7 @@ class Chunk(Answer):
     keyword: str
     engine: str = Field(description="As it was asked for.")
     backend: str = Field(description="The engine that really answers.")
-    status: ChunkStatus
+    status: State
     task_id: str
     images: int
     duplicates: int
@@ -410,13 +411,13 @@ class PageQuery(BaseModel):
 class ProjectJobsQuery(PageQuery):
     """Which jobs of a project."""
 
-    status: Literal["pending", "running", "completed", "failed", "cancelled"] | None = None
+    status: JobStatus | None = None
 
 
 class JobsQuery(ProjectJobsQuery):
     """Which jobs."""
 
-    project_id: int | None = Field(default=None, ge=1)
+    project_id: int | None = Field(default=None, ge=1, le=2**63 - 1)
 
 
 class CursorQuery(BaseModel):
@@ -429,7 +430,7 @@ class CursorQuery(BaseModel):
 class ChunksQuery(CursorQuery):
     """Which chunks."""
 
-    status: ChunkStatus | None = None
+    status: State | None = None
 
 
 class FailuresQuery(CursorQuery):
@@ -453,7 +454,7 @@ class ImagesQuery(CursorQuery):
 class ResultsQuery(CursorQuery):
     """Which verdicts."""
 
-    level: Literal["fast", "medium", "slow"] | None = None
+    level: Level | None = None
     valid: Literal["true", "false"] | None = None
     issue: IssueKind | None = None
 

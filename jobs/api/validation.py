@@ -9,7 +9,6 @@ from rest_framework.views import APIView
 
 from jobs.api import rendering, schemas
 from jobs.api.common import answered, body, caller, cursor_page, sent
-from jobs.models import Level
 from jobs.services import queries
 from jobs.services.access import job_for
 from jobs.services.validation import start_validation, summary
@@ -61,7 +60,7 @@ class ValidationView(APIView):
         """Start a validation run over the images that the job has now."""
         wanted = parse_body(schemas.ValidationStartRequest, request)
         user = caller(request)
-        started = start_validation(job_for(user, job_id), Level(wanted.level), user, address=caller_address(request))
+        started = start_validation(job_for(user, job_id), wanted.level, user, address=caller_address(request))
         return body(rendering.validation_started(started))
 
     @extend_schema(
