@@ -29,6 +29,7 @@ class PixtasksConfig(AppConfig):
             raise
 
     def ready(self) -> None:
-        """Register the system checks, and how the OpenAPI document is made."""
+        """Make our Celery application the one that everybody rings with; register checks and the OpenAPI document."""
+        import_module("pixtasks.celery")
         import_module("pixtasks.checks")
         import_module("pixtasks.openapi")
