@@ -10,8 +10,9 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.management.base import CommandError
+from django.utils.text import slugify
 
-from jobs.console.screen import plain
+from jobs.console.screen import counted, plain
 from jobs.engines import parse_options, resolve
 from jobs.management.base import level_named, plain_lines, sentence
 from jobs.models import Level
@@ -68,8 +69,8 @@ def read_request(given: dict[str, Any]) -> CrawlRequest:
         engines = list(settings.PIXTASKS_DEFAULT_ENGINES)
     if not engines:
         raise CommandError("Say where to look: --engines NAME,NAME.")
-    keywords = _keywords(given)
     _check_engines(engines, options)
+    keywords = _keywords(given)
     name = (given.get("name") or "").strip() or f"crawl of {', '.join(keywords)}"[:NAME_MOST]
     if len(name) > NAME_MOST:
         raise CommandError(f"--name: at most {NAME_MOST} characters.")
@@ -80,7 +81,7 @@ def read_request(given: dict[str, Any]) -> CrawlRequest:
         max_images=_max_images(given["max_images"]),
         options=options,
         name=name,
-        project=given["project"],
+        project=_slug(given["project"]),
         user=given.get("user"),
         level=None if level is None else level_named(level),
     )
@@ -102,7 +103,7 @@ def _keywords(given: dict[str, Any]) -> list[str]:
     for keyword in keywords.values():
         if len(keyword) not in KEYWORD_LENGTHS:
             raise CommandError(
-                f"The keyword {plain(keyword[:40])!r} has {len(keyword)} characters; "
+                f"The keyword {plain(keyword[:40])!r} has {counted(len(keyword), 'character')}; "
                 f"{KEYWORD_LENGTHS.start} to {KEYWORD_LENGTHS.stop - 1} are possible."
             )
     return list(keywords.values())
@@ -144,6 +145,12 @@ def _max_images(text: str) -> int:
         f"--max-images {plain(text)}: give a whole number from {IMAGES.start} to {IMAGES.stop - 1:,}, "
         "the new images to store for each keyword at each engine."
     )
+
+
+def _slug(text: str) -> str:
+    if text and text == slugify(text):
+        return text
+    raise CommandError(f"--project {plain(text)}: not a slug: use small letters, digits and '-', such as red-foxes.")
 
 
 def _options(text: str | None) -> dict[str, Any]:

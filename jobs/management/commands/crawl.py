@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from django.core.management.base import CommandParser
+from django.db import DatabaseError
 from rich.text import Text
 
 from jobs.console.live import make_display
 from jobs.console.screen import as_json, counted
 from jobs.console.tables import job_summary
-from jobs.management.base import JobsCommand
+from jobs.management.base import JobsCommand, owner_by_email
 from jobs.management.flow import Finished, run_crawl
 from jobs.management.requests import read_request
 from jobs.management.signals import INTERRUPTED, StopSignals
@@ -45,6 +47,7 @@ class Command(JobsCommand):
     def work(self, options: dict[str, Any]) -> int:
         """Crawl; return the exit code."""
         request = read_request(options)
+        _check_owner(request.user)
         with StopSignals() as stop, make_display(self.console) as display, Workers(stop, display.wait) as workers:
             finished = run_crawl(request, display, stop, workers.keep)
             # The services take some seconds to stop: the summary does not wait for that.
@@ -69,3 +72,10 @@ class Command(JobsCommand):
         if finished.interrupted:
             return INTERRUPTED
         return 0 if figures.status == JobStatus.COMPLETED and not finished.faults else 1
+
+
+def _check_owner(email: str | None) -> None:
+    """Refuse an unknown owner before anything starts, where the database can be asked already."""
+    if email is not None:
+        with suppress(DatabaseError):
+            owner_by_email(email)
