@@ -14,7 +14,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Generic, Self, TypeVar
 
 import pycurl
 from django.core.files.storage import Storage
@@ -38,9 +38,11 @@ _WAITING_PER_PLACE: Final = 4
 _ENOUGH: Final = 64
 _PIECE_BYTES: Final = 262_144
 
+Ticket = TypeVar("Ticket", bound=Hashable)
+
 
 @dataclass(slots=True)
-class Download:
+class Download(Generic[Ticket]):
     """How the fetch of one address ended.
 
     Attributes:
@@ -57,7 +59,7 @@ class Download:
         retry_after: seconds the server asked to wait (with http_429 and http_503).
     """
 
-    ticket: Hashable
+    ticket: Ticket
     outcome: str
     url: str
     final_url: str = ""
@@ -79,7 +81,7 @@ class Download:
             self.draft = None
 
 
-class _Transfer:
+class _Transfer(Generic[Ticket]):
     """One place: a handle and its sink, used again and again."""
 
     __slots__ = ("handle", "host", "sink", "ticket", "url")
@@ -87,12 +89,12 @@ class _Transfer:
     def __init__(self, handle: GuardedHandle, sink: ImageSink) -> None:
         self.handle = handle
         self.sink = sink
-        self.ticket: Hashable = None
+        self.ticket: Ticket | None = None
         self.url = ""
         self.host = ""
 
 
-class ImageFetcher:
+class ImageFetcher(Generic[Ticket]):
     """Downloads images concurrently into drafts; a context manager.
 
     Use: ``submit`` while there is ``room``, ``pump``, pass the drafts of "stored" to ``storage.store_batch``, then
@@ -110,11 +112,11 @@ class ImageFetcher:
         self._policy = policy
         self._drafts = open_drafts(storage)
         self._loop = CurlLoop(kept_connections=2 * limits.concurrency)
-        self._queue: HostQueue[tuple[Hashable, str, str]] = HostQueue(limits.per_host)
-        self._files: deque[tuple[Hashable, Path]] = deque()
-        self._done: list[Download] = []
-        self._free: list[_Transfer] = []
-        self._active: dict[Any, _Transfer] = {}
+        self._queue: HostQueue[tuple[Ticket, str, str]] = HostQueue(limits.per_host)
+        self._files: deque[tuple[Ticket, Path]] = deque()
+        self._done: list[Download[Ticket]] = []
+        self._free: list[_Transfer[Ticket]] = []
+        self._active: dict[Any, _Transfer[Ticket]] = {}
         self._capacity = _WAITING_PER_PLACE * limits.concurrency
         self._closed = False
 
@@ -136,7 +138,7 @@ class ImageFetcher:
         """How many more may be submitted now."""
         return max(0, self._capacity - self.in_flight)
 
-    def submit(self, ticket: Hashable, url: str) -> None:
+    def submit(self, ticket: Ticket, url: str) -> None:
         """Queue the address; its Download comes out of a later ``pump``, whatever the address is worth.
 
         Raises:
@@ -150,7 +152,7 @@ class ImageFetcher:
             return
         self._queue.put(host, (ticket, url, prepared))
 
-    def submit_file(self, ticket: Hashable, path: Path) -> None:
+    def submit_file(self, ticket: Ticket, path: Path) -> None:
         """Queue a local file; the caller has checked that it lies where files may be read.
 
         Raises:
@@ -159,7 +161,7 @@ class ImageFetcher:
         self._check_room()
         self._files.append((ticket, path))
 
-    def pump(self, seconds: float) -> list[Download]:
+    def pump(self, seconds: float) -> list[Download[Ticket]]:
         """Transfer for at most so long and return what has finished.
 
         It returns earlier once there is something to return and more addresses could be taken in, or nothing is left.
@@ -227,11 +229,11 @@ class ImageFetcher:
             self._active[curl] = transfer
             self._loop.add(curl)
 
-    def _new_transfer(self) -> _Transfer:
+    def _new_transfer(self) -> _Transfer[Ticket]:
         sink = ImageSink(self._drafts, self._limits.max_bytes, self._limits.max_pixels)
         return _Transfer(GuardedHandle(self._policy, self._limits, write=sink.write, headers=_HEADERS), sink)
 
-    def _finish(self, transfer: _Transfer, code: int, message: str) -> None:
+    def _finish(self, transfer: _Transfer[Ticket], code: int, message: str) -> None:
         # The answers of getinfo are read before the handle is used again.
         self._loop.remove(transfer.handle.curl)
         del self._active[transfer.handle.curl]
@@ -242,9 +244,10 @@ class ImageFetcher:
             transfer.sink.discard()
             self._free.append(transfer)
 
-    def _judge(self, transfer: _Transfer, code: int, message: str) -> Download:
+    def _judge(self, transfer: _Transfer[Ticket], code: int, message: str) -> Download[Ticket]:
         handle, sink = transfer.handle, transfer.sink
         status = handle.status
+        assert transfer.ticket is not None
         download = Download(
             transfer.ticket,
             Outcome.STORED,
@@ -269,7 +272,7 @@ class ImageFetcher:
         _keep(download, sink)
         return download
 
-    def _read_file(self, ticket: Hashable, path: Path) -> Download:
+    def _read_file(self, ticket: Ticket, path: Path) -> Download[Ticket]:
         download = Download(ticket, Outcome.STORED, path.absolute().as_uri())
         sink = ImageSink(self._drafts, self._limits.max_bytes, self._limits.max_pixels)
         try:
@@ -297,7 +300,7 @@ class ImageFetcher:
         return download
 
 
-def _keep(download: Download, sink: ImageSink) -> None:
+def _keep(download: Download[Any], sink: ImageSink) -> None:
     refusal = sink.refusal
     if refusal is not None:
         download.outcome, download.detail = refusal

@@ -71,7 +71,7 @@ def download_chunk(job_id: int, keyword: str, engine_name: str, max_images: int,
     policy, limits = AddressPolicy.from_settings(), FetchLimits.from_settings()
     query = Query(keyword=keyword, engine=engine_name, limit=max_images, options=options)
     with (
-        ImageFetcher(images_storage(), limits, policy) as fetcher,
+        ImageFetcher[int](images_storage(), limits, policy) as fetcher,
         _Pages(engine, query, WebClient(policy, limits)) as pages,
     ):
         return _ChunkCrawl(chunk, query, context, fetcher, pages).run()
@@ -119,7 +119,7 @@ class _Pages:
 class _ChunkCrawl:
     """One attempt at one chunk."""
 
-    def __init__(self, chunk: Chunk, query: Query, context: Context, fetcher: ImageFetcher, pages: _Pages) -> None:
+    def __init__(self, chunk: Chunk, query: Query, context: Context, fetcher: ImageFetcher[int], pages: _Pages) -> None:
         self.chunk = chunk
         self.query = query
         self.context = context
@@ -140,7 +140,7 @@ class _ChunkCrawl:
         self.open_pages: deque[_OpenPage] = deque()
         self.waiting: deque[tuple[int, Candidate]] = deque()
         self.flying: dict[int, Candidate] = {}
-        self.landed: list[Download] = []
+        self.landed: list[Download[int]] = []
         self.landed_candidates: dict[int, Candidate] = {}
         self.landed_good = 0
 
@@ -205,7 +205,7 @@ class _ChunkCrawl:
             else:
                 self.fetcher.submit(rank, candidate.image_url)
 
-    def _land(self, downloads: list[Download]) -> None:
+    def _land(self, downloads: list[Download[int]]) -> None:
         self.landed += downloads
         # What has landed flies no more: only so is the last of a wave noticed, and nothing counted twice by _wanted().
         self.landed_candidates |= {download.ticket: self.flying.pop(download.ticket) for download in downloads}
@@ -221,7 +221,7 @@ class _ChunkCrawl:
         self.context.store(lambda: self._write(landed, candidates, now))
 
     def _write(
-        self, landed: list[Download], candidates: dict[int, Candidate], now: datetime
+        self, landed: list[Download[int]], candidates: dict[int, Candidate], now: datetime
     ) -> tuple[dict[str, Any], dict[str, Any]]:
         good = [download for download in landed if download.outcome == Outcome.STORED]
         rows = [self._image(download, candidates[download.ticket], now) for download in good]
@@ -274,13 +274,13 @@ class _ChunkCrawl:
             "exhausted": self.exhausted and not self.waiting,
         }
 
-    def _image(self, download: Download, candidate: Candidate, now: datetime) -> Image:
+    def _image(self, download: Download[int], candidate: Candidate, now: datetime) -> Image:
         return Image(
             job_id=self.chunk.job_id,
             chunk=self.chunk,
             sha256=download.sha256,
             key=image_key(download.sha256),
-            format=download.format,
+            format=download.format or "",
             width=download.width,
             height=download.height,
             bytes=download.size,
@@ -302,7 +302,7 @@ class _ChunkCrawl:
         )
 
     def _failure(
-        self, download: Download, candidate: Candidate, outcome: str, detail: str, now: datetime
+        self, download: Download[int], candidate: Candidate, outcome: str, detail: str, now: datetime
     ) -> FetchFailure:
         return FetchFailure(
             chunk=self.chunk,

@@ -47,6 +47,6 @@ def _folders(storage: Storage) -> Iterator[str]:
         firsts = storage.listdir("")[0]
     except FileNotFoundError:
         return
-    for first in sorted(firsts):
+    for first in sorted(name for name in firsts if len(name) == 2):
         for second in sorted(storage.listdir(first)[0]):
             yield f"{first}/{second}"
