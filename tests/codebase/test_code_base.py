@@ -31,12 +31,13 @@ def our_files() -> Iterator[Path]:
 
 
 def our_modules() -> list[str]:
+    """Return every module but the profiles: they change a dictionary they share, so one process loads one of them."""
     found = []
     for package in PACKAGES:
         found.append(package)
         module = importlib.import_module(package)
         found += [info.name for info in pkgutil.walk_packages(module.__path__, f"{package}.")]
-    return found
+    return [name for name in found if name not in {"pixtasks.settings.development", "pixtasks.settings.production"}]
 
 
 def our_commands() -> list[str]:
