@@ -7,7 +7,7 @@ import time
 import traceback
 from typing import Any
 
-from django.db import DatabaseError, close_old_connections, connection
+from django.db import InterfaceError, OperationalError, close_old_connections, connection
 from pydantic import ValidationError
 
 from tasktypes.handlers import (
@@ -100,7 +100,7 @@ def settle_patiently(settlements: list[Settlement]) -> None:
     for attempt in range(_SETTLE_TRIES):
         try:
             settle(settlements)
-        except DatabaseError as error:
+        except (OperationalError, InterfaceError) as error:
             if attempt == _SETTLE_TRIES - 1:
                 raise
             logger.warning("settling put off: %s", error)

@@ -1,0 +1,55 @@
+"""The sweep of image files."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from django.core.files.storage import storages
+
+from jobs.models import CrawlJob, Image, Project
+from jobs.services.crawl_jobs import delete_job, start_job
+from tasktypes.models import Task
+from tasktypes.services.submit import NewTask, submit
+from tests.jobs.conftest import urls_job
+from tests.ledger import run_all, run_task
+from tests.picture_server import PictureServer
+
+
+def files() -> list[Path]:
+    return sorted(Path(storages["images"].path("")).glob("??/??/*"))
+
+
+def age(path: Path, hours: float) -> None:
+    then = time.time() - hours * 3600
+    os.utime(path, (then, then))
+
+
+def sweep() -> Task:
+    return run_task(submit([NewTask(type_name="jobs.sweep_files")], owner_id=None)[0])
+
+
+def test_only_old_files_that_no_row_points_to_are_dropped(project: Project, web: PictureServer) -> None:
+    first, second = urls_job(project, web.urls[:10]), urls_job(project, web.urls[5:15])
+    for job in (first, second):
+        start_job(job)
+    run_all()
+    assert len(files()) == 15
+    delete_job(CrawlJob.objects.get(pk=first.pk))
+    assert sweep().result == {"seen": 15, "dropped": 0}  # All are young.
+    for path in files():
+        age(path, 2)
+    assert sweep().result == {"seen": 15, "dropped": 5}
+    assert {path.name for path in files()} == set(Image.objects.values_list("sha256", flat=True))
+    assert sweep().result == {"seen": 10, "dropped": 0}
+
+
+def test_a_file_that_is_stored_again_is_young_again(project: Project, web: PictureServer) -> None:
+    start_job(urls_job(project, web.urls[:3]))
+    run_all()
+    for path in files():
+        age(path, 5)
+    start_job(urls_job(project, web.urls[:3]))
+    run_all()
+    assert all(time.time() - path.stat().st_mtime < 3600 for path in files())
