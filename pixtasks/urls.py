@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 
@@ -11,7 +12,7 @@ from pixtasks.health import healthz, readyz
 urlpatterns = [
     path("api/v1/auth/", include("pixtasks.accounts.api.urls")),
     path("api/v1/", include("jobs.api.urls")),
-    path("samples/", include("jobs.engines.sample.urls")),
+    *([path("samples/", include("jobs.engines.sample.urls"))] if settings.PIXTASKS_SAMPLES else []),
     path("admin/", admin.site.urls),
     path("openapi.json", openapi_json, name="openapi"),
     path("docs", DocsView.as_view(), name="docs"),

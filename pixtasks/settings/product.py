@@ -35,6 +35,9 @@ PIXTASKS_FETCH_TOTAL_SECONDS = env.decimal("PIXTASKS_FETCH_TOTAL_SECONDS", 60, m
 PIXTASKS_FETCH_MAX_REDIRECTS = env.number("PIXTASKS_FETCH_MAX_REDIRECTS", 5)
 PIXTASKS_DIRECTORY_ROOTS = env.words("PIXTASKS_DIRECTORY_ROOTS")
 
+# The route that serves the pictures of the offline engine; see jobs/engines/sample.
+PIXTASKS_SAMPLES = env.flag("PIXTASKS_SAMPLES", env.text("PIXTASKS_PROFILE", "development") == "development")
+
 # Validation. A batch of 40 makes 100 images three tasks (CONTRACT X15).
 PIXTASKS_VALIDATION_BATCH_SIZE = env.number("PIXTASKS_VALIDATION_BATCH_SIZE", 40, minimum=1)
 PIXTASKS_MAX_IMAGE_PIXELS = env.number("PIXTASKS_MAX_IMAGE_PIXELS", 40_000_000, minimum=1)

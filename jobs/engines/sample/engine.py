@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from pydantic import BaseModel, ConfigDict
 
 from jobs.engines.base import Candidate, EngineError, Page, Query, Web
@@ -27,8 +28,8 @@ class SampleEngine:
     Options: type[BaseModel] = SampleOptions
 
     def missing(self) -> list[str]:
-        """Return nothing: no setting is needed."""
-        return []
+        """Return the switch of the route that serves the pictures, where it is off."""
+        return [] if settings.PIXTASKS_SAMPLES else ["PIXTASKS_SAMPLES"]
 
     def search(self, query: Query, cursor: str | None, web: Web) -> Page:
         """Return the next pictures of the keyword; the cursor is the index of the first of them.
