@@ -8,8 +8,10 @@ from django.urls import include, path
 
 from pixtasks.docs import DocsView, RedocView, openapi_json
 from pixtasks.health import healthz, readyz
+from pixtasks.home import home
 
 urlpatterns = [
+    path("", home, name="home"),
     path("api/v1/auth/", include("pixtasks.accounts.api.urls")),
     path("api/v1/", include("jobs.api.urls")),
     *([path("samples/", include("jobs.engines.sample.urls"))] if settings.PIXTASKS_SAMPLES else []),

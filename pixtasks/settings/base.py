@@ -145,5 +145,6 @@ def redis_cache(url: str) -> dict[str, dict[str, object]]:
 
 
 CORS_ALLOWED_ORIGINS = env.words("PIXTASKS_CORS_ORIGINS", (env.text("NEXT_PUBLIC_APP_URL"),))
+UNFOLD = {"SITE_TITLE": "pixtasks", "SITE_HEADER": "pixtasks", "SITE_URL": "/"}
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 DJANGO_CELERY_BEAT_TZ_AWARE = True
