@@ -18,6 +18,7 @@ from django.utils import timezone
 
 from jobs.engines import Candidate, Engine, EngineError, EngineUnavailable, Page, Query, parse_options, resolve
 from jobs.fetch.images import Download, FetchLimits, ImageFetcher
+from jobs.fetch.keeping import storing
 from jobs.fetch.outcomes import Outcome
 from jobs.fetch.storage import image_key, images_storage, store_batch
 from jobs.fetch.web import WebClient
@@ -216,9 +217,10 @@ class _ChunkCrawl:
         landed, self.landed, self.landed_good = self.landed, [], 0
         candidates, self.landed_candidates = self.landed_candidates, {}
         good = [download for download in landed if download.outcome == Outcome.STORED]
-        store_batch(self.storage, [(download.draft, download.sha256) for download in good if download.draft])
         now = timezone.now()
-        self.context.store(lambda: self._write(landed, candidates, now))
+        with storing(self.storage):
+            store_batch(self.storage, [(download.draft, download.sha256) for download in good if download.draft])
+            self.context.store(lambda: self._write(landed, candidates, now))
 
     def _write(
         self, landed: list[Download[int]], candidates: dict[int, Candidate], now: datetime

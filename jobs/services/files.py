@@ -9,6 +9,7 @@ from typing import Any
 from django.core.files.storage import Storage
 from django.utils import timezone
 
+from jobs.fetch.keeping import sweeping
 from jobs.fetch.storage import images_storage
 from jobs.models import Image
 from tasktypes.services.context import Context
@@ -27,14 +28,19 @@ def sweep_files(context: Context) -> dict[str, Any]:
     seen = dropped = 0
     for folder in _folders(storage):
         context.progress({"seen": seen, "dropped": dropped})
-        names = [f"{folder}/{name}" for name in storage.listdir(folder)[1]]
-        seen += len(names)
-        known = set(Image.objects.filter(sha256__in=[_digest(name) for name in names]).values_list("sha256", flat=True))
-        for name in names:
-            if _digest(name) not in known and timezone.now() - storage.get_modified_time(name) > _MINIMUM_AGE:
-                storage.delete(name)
-                dropped += 1
+        with sweeping(storage):
+            names = [f"{folder}/{name}" for name in storage.listdir(folder)[1]]
+            seen += len(names)
+            for name in _unused(names):
+                if timezone.now() - storage.get_modified_time(name) > _MINIMUM_AGE:
+                    storage.delete(name)
+                    dropped += 1
     return {"seen": seen, "dropped": dropped}
+
+
+def _unused(names: list[str]) -> list[str]:
+    known = set(Image.objects.filter(sha256__in=[_digest(name) for name in names]).values_list("sha256", flat=True))
+    return [name for name in names if _digest(name) not in known]
 
 
 def _digest(name: str) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from pathlib import Path
 
 from django.core.files.storage import storages
 
+from jobs.fetch.keeping import storing, sweeping
 from jobs.models import CrawlJob, Image, Project
 from jobs.services.crawl_jobs import delete_job, start_job
 from tasktypes.models import Task
@@ -53,3 +55,22 @@ def test_a_file_that_is_stored_again_is_young_again(project: Project, web: Pictu
     start_job(urls_job(project, web.urls[:3]))
     run_all()
     assert all(time.time() - path.stat().st_mtime < 3600 for path in files())
+
+
+def test_the_sweep_waits_for_a_chunk_that_has_stored_files_and_not_yet_committed_their_rows(
+    project: Project, web: PictureServer
+) -> None:
+    start_job(urls_job(project, web.urls[:3]))
+    run_all()
+    swept = threading.Event()
+
+    def be_alone() -> None:
+        with sweeping(storages["images"]):
+            swept.set()
+
+    with storing(storages["images"]), storing(storages["images"]):  # Chunks do not wait for each other.
+        thread = threading.Thread(target=be_alone)
+        thread.start()
+        assert not swept.wait(0.2)
+    assert swept.wait(10)
+    thread.join()
