@@ -91,6 +91,8 @@ def serve(pictures: dict[str, bytes], *, delay: float = 0.0, per_page: int = 100
             pass
 
     class Server(ThreadingHTTPServer):
+        request_queue_size = 256  # With 5, connections that come at once wait a second for their second try.
+
         def handle_error(self, *_: object) -> None:
             """Say nothing: clients that were killed leave broken pipes behind."""
 
