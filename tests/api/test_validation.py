@@ -14,7 +14,6 @@ from pixtasks.accounts.models import AuditEntry, User
 from tasktypes.models import Task
 from tests import factories
 from tests.images import broken_images
-from tests.ledger import run_all
 
 
 def url(job: CrawlJob) -> str:
@@ -166,7 +165,7 @@ def test_results_are_one_per_image_and_level_with_filters(client: APIClient, job
     good, cut = factories.image(job), factories.image(job, broken_images()["cut.jpg"])
     for level in ("fast", "medium"):
         client.post(url(job), {"level": level}, format="json")
-        run_all()
+        factories.run_validation(job)
 
     def found(**query: str) -> list[tuple[int, str]]:
         response = client.get(f"{url(job)}results", query)
@@ -224,7 +223,7 @@ def test_a_slow_run_looks_for_look_alikes_at_its_end(client: APIClient, job: Cra
     factories.image(job, photo.data + b"\0")
     response = client.post(url(job), json.dumps({"level": "slow"}), content_type="application/json")
     assert len(response.json()["task_ids"]) == 1
-    run_all()
+    factories.run_validation(job)
     body = client.get(url(job)).json()
     assert (body["runs"][0]["status"], body["runs"][0]["total_tasks"]) == ("completed", 2)
     assert Issue.objects.filter(kind="near_duplicate").count() == 1
