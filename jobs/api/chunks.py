@@ -7,7 +7,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from jobs.api import rendering, schemas
+from jobs.api import rendering, requests, schemas
 from jobs.api.common import caller, cursor_page
 from jobs.services import queries
 from jobs.services.access import job_for
@@ -25,12 +25,12 @@ class ChunksView(APIView):
         summary="List the chunks of a job",
         description="One per keyword and engine, with the task that does it; none before the job has started.",
         tags=TAGS,
-        parameters=query_parameters(schemas.ChunksQuery),
+        parameters=query_parameters(requests.ChunksQuery),
         responses={200: schemas.ChunkPage, **errors(401, 403, 404, 422)},
     )
     def get(self, request: Request, job_id: int) -> Response:
         """Return a page of chunks."""
-        query = parse_query(schemas.ChunksQuery, request)
+        query = parse_query(requests.ChunksQuery, request)
         job = job_for(caller(request), job_id)
         return cursor_page(queries.chunk_list(job, status=query.status), query, rendering.chunk)
 
@@ -42,12 +42,12 @@ class FailuresView(APIView):
         operation_id="jobs_failures",
         summary="List the candidates that did not become a new image",
         tags=TAGS,
-        parameters=query_parameters(schemas.FailuresQuery),
+        parameters=query_parameters(requests.FailuresQuery),
         responses={200: schemas.FailurePage, **errors(401, 403, 404, 422)},
     )
     def get(self, request: Request, job_id: int) -> Response:
         """Return a page of failures."""
-        query = parse_query(schemas.FailuresQuery, request)
+        query = parse_query(requests.FailuresQuery, request)
         failures = queries.failure_list(
             job_for(caller(request), job_id), outcome=query.outcome, keyword=query.keyword, engine=query.engine
         )

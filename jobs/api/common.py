@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from jobs.api.schemas import CursorQuery, PageQuery
+from jobs.api.requests import CursorQuery, PageQuery
 from pixtasks.accounts.models import User
 from pixtasks.common.pagination import PageRequest, keyset_page
 from pixtasks.common.throttles import caller_address

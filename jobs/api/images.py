@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from jobs.api import rendering, schemas
+from jobs.api import rendering, requests, schemas
 from jobs.api.common import body, caller, cursor_page
 from jobs.services import queries
 from jobs.services.access import image_for, job_for
@@ -37,12 +37,12 @@ class JobImagesView(APIView):
         summary="List the images of a job",
         description="In the order they were stored; while the job runs, more come at the end.",
         tags=TAGS,
-        parameters=query_parameters(schemas.ImagesQuery),
+        parameters=query_parameters(requests.ImagesQuery),
         responses={200: schemas.ImagePage, **errors(401, 403, 404, 422)},
     )
     def get(self, request: Request, job_id: int) -> Response:
         """Return a page of images."""
-        query = parse_query(schemas.ImagesQuery, request)
+        query = parse_query(requests.ImagesQuery, request)
         wanted = ImageFilter(
             checked=False if query.valid == "unchecked" else None,
             valid={"true": True, "false": False}.get(query.valid or ""),

@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from jobs.api import rendering, schemas
+from jobs.api import rendering, requests, schemas
 from jobs.api.common import actor_of, answered, body, caller, numbered_page, sent
 from jobs.models import CrawlJob, Project
 from jobs.services import queries
@@ -69,7 +69,7 @@ def _one(job: CrawlJob, status: int = 200) -> Response:
     return body(rendering.job(job, job_progress(job)), status)
 
 
-def _create(request: Request, project: Project, wanted: schemas.ProjectJobCreateRequest) -> Response:
+def _create(request: Request, project: Project, wanted: requests.ProjectJobCreateRequest) -> Response:
     job = create_job(
         project=project,
         name=wanted.name,
@@ -90,12 +90,12 @@ class JobsView(APIView):
         summary="List crawl jobs",
         description="Your own, newest first; staff see everybody's.",
         tags=TAGS,
-        parameters=query_parameters(schemas.JobsQuery),
+        parameters=query_parameters(requests.JobsQuery),
         responses={200: schemas.JobPage, **errors(401, 422)},
     )
     def get(self, request: Request) -> Response:
         """Return a page of jobs."""
-        query = parse_query(schemas.JobsQuery, request)
+        query = parse_query(requests.JobsQuery, request)
         return numbered_page(
             queries.job_list(caller(request), project_id=query.project_id, status=query.status), query, _rendered
         )
@@ -106,7 +106,7 @@ class JobsView(APIView):
         description="The job is pending until it is started. Its chunks are keywords × engines.",
         tags=TAGS,
         parameters=[IDEMPOTENCY_KEY],
-        request=schemas.JobCreateRequest,
+        request=requests.JobCreateRequest,
         responses={201: schemas.Job, **errors(400, 401, 403, 404, 409, body=True)},
         examples=[
             sent("Three keywords at two engines", {"project_id": 7, **_WANTED}),
@@ -117,7 +117,7 @@ class JobsView(APIView):
     @idempotent
     def post(self, request: Request) -> Response:
         """Create a job in one of the caller's projects."""
-        wanted = parse_body(schemas.JobCreateRequest, request)
+        wanted = parse_body(requests.JobCreateRequest, request)
         return _create(request, project_for(caller(request), wanted.project_id), wanted)
 
 
@@ -128,12 +128,12 @@ class ProjectJobsView(APIView):
         operation_id="project_jobs_list",
         summary="List the jobs of a project",
         tags=TAGS,
-        parameters=query_parameters(schemas.ProjectJobsQuery),
+        parameters=query_parameters(requests.ProjectJobsQuery),
         responses={200: schemas.JobPage, **errors(401, 403, 404, 422)},
     )
     def get(self, request: Request, project_id: int) -> Response:
         """Return a page of the project's jobs."""
-        query = parse_query(schemas.ProjectJobsQuery, request)
+        query = parse_query(requests.ProjectJobsQuery, request)
         project = project_for(caller(request), project_id)
         return numbered_page(
             queries.job_list(caller(request), project_id=project.pk, status=query.status), query, _rendered
@@ -144,7 +144,7 @@ class ProjectJobsView(APIView):
         summary="Create a job in a project",
         tags=TAGS,
         parameters=[IDEMPOTENCY_KEY],
-        request=schemas.ProjectJobCreateRequest,
+        request=requests.ProjectJobCreateRequest,
         responses={201: schemas.Job, **errors(400, 401, 403, 404, 409, body=True)},
         examples=[sent("Three keywords at two engines", _WANTED), answered("Created", EXAMPLE, 201)],
     )
@@ -152,7 +152,7 @@ class ProjectJobsView(APIView):
     def post(self, request: Request, project_id: int) -> Response:
         """Create a job in this project."""
         project = project_for(caller(request), project_id)
-        return _create(request, project, parse_body(schemas.ProjectJobCreateRequest, request))
+        return _create(request, project, parse_body(requests.ProjectJobCreateRequest, request))
 
 
 class JobView(APIView):
@@ -174,14 +174,14 @@ class JobView(APIView):
         summary="Change a crawl job",
         description="The name at any time; what it crawls only while it is pending (else 400).",
         tags=TAGS,
-        request=schemas.JobUpdateRequest,
+        request=requests.JobUpdateRequest,
         responses={200: schemas.Job, **errors(400, 401, 403, 404, body=True)},
         examples=[sent("A new name", {"name": "Notebooks"}), sent("Other keywords", {"keywords": ["tablet"]})],
     )
     def patch(self, request: Request, job_id: int) -> Response:
         """Change what is sent, keep the rest."""
         job = job_for(caller(request), job_id)
-        changes = parse_body(schemas.JobUpdateRequest, request).model_dump(exclude_unset=True)
+        changes = parse_body(requests.JobUpdateRequest, request).model_dump(exclude_unset=True)
         return _one(update_job(job, **changes))
 
     @extend_schema(

@@ -17,7 +17,7 @@ from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from jobs.api import schemas
+from jobs.api import requests
 from jobs.api.common import caller
 from jobs.models import Image
 from jobs.services import pictures
@@ -115,7 +115,7 @@ class ThumbnailView(APIView):
         ),
         tags=TAGS,
         parameters=[
-            *query_parameters(schemas.ThumbnailQuery),
+            *query_parameters(requests.ThumbnailQuery),
             _IF_NONE_MATCH,
             OpenApiParameter(
                 name="X-Thumbnail",
@@ -134,7 +134,7 @@ class ThumbnailView(APIView):
     )
     def get(self, request: Request, image_id: int) -> HttpResponse:
         """Return the preview."""
-        query = parse_query(schemas.ThumbnailQuery, request)
+        query = parse_query(requests.ThumbnailQuery, request)
         image = image_for(caller(request), image_id)
         tag = f'"{pictures.thumbnail_tag(image, query.size)}"'
         if _known(request, tag):

@@ -7,7 +7,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from jobs.api import rendering, schemas
+from jobs.api import rendering, requests, schemas
 from jobs.api.common import actor_of, answered, body, caller, numbered_page, sent
 from jobs.models import Project
 from jobs.services import queries
@@ -43,12 +43,12 @@ class ProjectsView(APIView):
         summary="List projects",
         description="Your own, newest first; staff see everybody's.",
         tags=TAGS,
-        parameters=query_parameters(schemas.PageQuery),
+        parameters=query_parameters(requests.PageQuery),
         responses={200: schemas.ProjectPage, **errors(401, 422)},
     )
     def get(self, request: Request) -> Response:
         """Return a page of projects."""
-        query = parse_query(schemas.PageQuery, request)
+        query = parse_query(requests.PageQuery, request)
         return numbered_page(queries.project_list(caller(request)), query, _rendered)
 
     @extend_schema(
@@ -56,14 +56,14 @@ class ProjectsView(APIView):
         summary="Create a project",
         tags=TAGS,
         parameters=[IDEMPOTENCY_KEY],
-        request=schemas.ProjectCreateRequest,
+        request=requests.ProjectCreateRequest,
         responses={201: schemas.Project, **errors(401, 403, 409, body=True)},
         examples=[sent("A project", {"name": "Office machines"}), answered("Created", {**EXAMPLE, "jobs": 0}, 201)],
     )
     @idempotent
     def post(self, request: Request) -> Response:
         """Create a project of the caller."""
-        wanted = parse_body(schemas.ProjectCreateRequest, request)
+        wanted = parse_body(requests.ProjectCreateRequest, request)
         project = create_project(
             owner=caller(request),
             name=wanted.name,
@@ -92,14 +92,14 @@ class ProjectView(APIView):
         operation_id="projects_update",
         summary="Change a project",
         tags=TAGS,
-        request=schemas.ProjectUpdateRequest,
+        request=requests.ProjectUpdateRequest,
         responses={200: schemas.Project, **errors(401, 403, 404, body=True)},
         examples=[sent("A new name", {"name": "Machines"})],
     )
     def patch(self, request: Request, project_id: int) -> Response:
         """Change what is sent, keep the rest."""
         project = project_for(caller(request), project_id)
-        changes = parse_body(schemas.ProjectUpdateRequest, request).model_dump(exclude_unset=True)
+        changes = parse_body(requests.ProjectUpdateRequest, request).model_dump(exclude_unset=True)
         return body(_rendered([update_project(project, **changes)])[0])
 
     @extend_schema(

@@ -7,7 +7,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from jobs.api import rendering, schemas
+from jobs.api import rendering, requests, schemas
 from jobs.api.common import answered, body, caller, cursor_page, sent
 from jobs.services import queries
 from jobs.services.access import job_for
@@ -37,7 +37,7 @@ class ValidationView(APIView):
         ),
         tags=TAGS,
         parameters=[IDEMPOTENCY_KEY],
-        request=schemas.ValidationStartRequest,
+        request=requests.ValidationStartRequest,
         responses={200: schemas.ValidationStarted, **errors(401, 403, 404, 409, body=True)},
         examples=[
             sent("The default", {"level": "medium"}),
@@ -58,7 +58,7 @@ class ValidationView(APIView):
     @idempotent
     def post(self, request: Request, job_id: int) -> Response:
         """Start a validation run over the images that the job has now."""
-        wanted = parse_body(schemas.ValidationStartRequest, request)
+        wanted = parse_body(requests.ValidationStartRequest, request)
         user = caller(request)
         started = start_validation(job_for(user, job_id), wanted.level, user, address=caller_address(request))
         return body(rendering.validation_started(started))
@@ -84,12 +84,12 @@ class ValidationResultsView(APIView):
         summary="List the verdicts on a job's images",
         description="One per image and level; a later run of a level replaces its verdicts.",
         tags=TAGS,
-        parameters=query_parameters(schemas.ResultsQuery),
+        parameters=query_parameters(requests.ResultsQuery),
         responses={200: schemas.ValidationResultPage, **errors(401, 403, 404, 422)},
     )
     def get(self, request: Request, job_id: int) -> Response:
         """Return a page of verdicts."""
-        query = parse_query(schemas.ResultsQuery, request)
+        query = parse_query(requests.ResultsQuery, request)
         verdicts = queries.verdict_list(
             job_for(caller(request), job_id),
             level=query.level,

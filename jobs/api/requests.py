@@ -1,0 +1,179 @@
+"""What dialect J is asked: bodies, which refuse unknown fields, and queries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from jobs.models import JobStatus, Level
+from jobs.validators import Issue as IssueKind
+from tasktypes.states import State
+
+ITEM = TypeVar("ITEM")
+Format = Literal["jpeg", "png", "gif", "webp", "bmp", "tiff", "avif"]
+
+
+def _one_line(value: Any) -> Any:
+    """Drop blanks around a text and double ones in it; the length that is left is what counts."""
+    return " ".join(value.split()) if isinstance(value, str) else value
+
+
+def _unique(key: Callable[[ITEM], Hashable]) -> AfterValidator:
+    def drop_repeated(items: list[ITEM]) -> list[ITEM]:
+        first: dict[Hashable, ITEM] = {}
+        for item in items:
+            first.setdefault(key(item), item)
+        return list(first.values())
+
+    return AfterValidator(drop_repeated)
+
+
+# The outer validator runs first: lengths are those of the cleaned text.
+Name = Annotated[str, Field(min_length=1, max_length=200), BeforeValidator(_one_line)]
+Slug = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=200,
+        pattern=r"^[a-z0-9]+([-_][a-z0-9]+)*$",
+        description="Small letters, digits, '-' and '_'; made from the name where not given. Unique.",
+    ),
+]
+Description = Annotated[str, Field(max_length=10_000)]
+Keyword = Annotated[str, Field(min_length=2, max_length=100), BeforeValidator(_one_line)]
+Keywords = Annotated[
+    list[Keyword],
+    Field(min_length=1, max_length=50, description="Duplicates are dropped, without regard to case."),
+    _unique(str.casefold),
+]
+EngineName = Annotated[str, Field(min_length=1, max_length=100)]
+Engines = Annotated[
+    list[EngineName],
+    Field(min_length=1, max_length=50, description="Names or aliases of engines; duplicates are dropped."),
+    _unique(str),
+]
+MaxImages = Annotated[int, Field(strict=True, ge=1, le=10_000, description="New images to store per chunk.")]
+Options = Annotated[
+    dict[str, dict[str, Any]],
+    Field(description="By engine name: what that engine takes. Each part is validated by the engine's own model."),
+]
+
+
+class Body(BaseModel):
+    """A body: what it may not set, such as owner, status or counters, it may not name."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class ProjectCreateRequest(Body):
+    """A new project."""
+
+    name: Name
+    slug: Slug | None = None
+    description: Description = ""
+
+
+class ProjectUpdateRequest(Body):
+    """What is to change; fields that are not sent stay as they are."""
+
+    # The defaults are never read: only fields that were sent count.
+    name: Name = Field(default_factory=str)
+    description: Description = Field(default_factory=str)
+
+
+class ProjectJobCreateRequest(Body):
+    """A new job of the project in the path."""
+
+    name: Name
+    keywords: Keywords
+    engines: Engines
+    max_images: MaxImages = 100
+    options: Options = Field(default_factory=dict)
+
+
+class JobCreateRequest(ProjectJobCreateRequest):
+    """A new job: keywords × engines are its chunks."""
+
+    project_id: Annotated[int, Field(strict=True, ge=1)]
+
+
+class JobUpdateRequest(Body):
+    """What is to change: the name at any time, the rest while the job is pending."""
+
+    name: Name = Field(default_factory=str)
+    keywords: Keywords = Field(default_factory=list)
+    engines: Engines = Field(default_factory=list)
+    max_images: MaxImages = Field(default_factory=int)
+    options: Options = Field(default_factory=dict)
+
+
+class ValidationStartRequest(Body):
+    """How thoroughly to look."""
+
+    level: Level = Level.MEDIUM
+
+
+class PageQuery(BaseModel):
+    """Which page."""
+
+    page: int = Field(default=1, ge=1, le=1_000_000, description="Counts from 1.")
+    page_size: int = Field(default=50, ge=1, le=100, description="Rows per page.")
+
+
+class ProjectJobsQuery(PageQuery):
+    """Which jobs of a project."""
+
+    status: JobStatus | None = None
+
+
+class JobsQuery(ProjectJobsQuery):
+    """Which jobs."""
+
+    project_id: int | None = Field(default=None, ge=1, le=2**63 - 1)
+
+
+class CursorQuery(BaseModel):
+    """Which page."""
+
+    cursor: str | None = Field(default=None, max_length=500, description="The next of the page before.")
+    limit: int = Field(default=50, ge=1, le=500, description="Rows per page.")
+
+
+class ChunksQuery(CursorQuery):
+    """Which chunks."""
+
+    status: State | None = None
+
+
+class FailuresQuery(CursorQuery):
+    """Which failures."""
+
+    outcome: str | None = Field(default=None, max_length=40, description="Such as http_404 or duplicate.")
+    keyword: str | None = Field(default=None, max_length=100)
+    engine: str | None = Field(default=None, max_length=100)
+
+
+class ImagesQuery(CursorQuery):
+    """Which images."""
+
+    valid: Literal["true", "false", "unchecked"] | None = None
+    issue: IssueKind | None = Field(default=None, description="Something that any level found.")
+    keyword: str | None = Field(default=None, max_length=100)
+    engine: str | None = Field(default=None, max_length=100, description="As it was asked for.")
+    format: Format | None = None
+
+
+class ResultsQuery(CursorQuery):
+    """Which verdicts."""
+
+    level: Level | None = None
+    valid: Literal["true", "false"] | None = None
+    issue: IssueKind | None = None
+
+
+class ThumbnailQuery(BaseModel):
+    """How large."""
+
+    size: int = Field(default=256, ge=64, le=512, description="Longer side at most, in pixels.")
