@@ -164,7 +164,7 @@ class Bars:
 
     def _show(self, thing: RenderableType) -> None:
         self._live.start()
-        self._live.update(thing)
+        self._live.update(thing, refresh=True)
 
 
 class Lines:

@@ -53,8 +53,8 @@ def crawl_table(figures: JobFigures) -> Table:
     table = _table("Crawl", footer=True)
     failed = figures.failed
     verdicts = list(figures.verdicts.values())
-    table.add_column("Keyword", "Total", overflow="ellipsis", max_width=22, no_wrap=True)
-    table.add_column("Engine", "", overflow="ellipsis", max_width=20, no_wrap=True)
+    table.add_column("Keyword", "Total", overflow="fold", max_width=24)
+    table.add_column("Engine", "", overflow="fold", max_width=28)
     _number(table, "Found", figures.found)
     _number(table, "Stored", figures.stored)
     _number(table, "Dupl.", figures.duplicates)
