@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 from drf_spectacular.utils import extend_schema
-from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -21,16 +18,8 @@ from pixtasks.common.validation import parse_query
 TAGS = ["Images"]
 
 
-class FormatIsAFilter(DefaultContentNegotiation):
-    """Leaves the query parameter ``format`` to the view: the framework takes it for the form of the answer."""
-
-    settings = SimpleNamespace(URL_FORMAT_OVERRIDE=None)  # type: ignore[assignment]
-
-
 class JobImagesView(APIView):
     """The images of a job."""
-
-    content_negotiation_class = FormatIsAFilter
 
     @extend_schema(
         operation_id="jobs_images",

@@ -15,7 +15,7 @@ from jobs.models import CrawlJob, Project
 from jobs.services import queries
 from jobs.services.access import job_for, project_for
 from jobs.services.crawl_jobs import create_job, delete_job, update_job
-from jobs.services.progress import job_progress
+from jobs.services.progress import job_progress, jobs_progress
 from pixtasks.accounts.idempotency import IDEMPOTENCY_KEY, idempotent
 from pixtasks.common.openapi import errors, query_parameters
 from pixtasks.common.validation import parse_body, parse_query
@@ -61,7 +61,7 @@ _OPTIONS = {
 
 
 def _rendered(jobs: list[CrawlJob]) -> list[schemas.Job]:
-    figures = queries.listed_progress(jobs)
+    figures = jobs_progress(jobs)
     return [rendering.job(job, figures[job.pk]) for job in jobs]
 
 

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from pixtasks.common.errors import FieldError, InvalidInput, PixtasksError, RuleViolation
 from pixtasks.common.registry import Registry
+from pixtasks.common.wording import field_errors
 
 from .base import Engine
 
@@ -115,10 +116,7 @@ def parse_options(
     try:
         options = engine.Options.model_validate(dict(raw or {}))
     except ValidationError as error:
-        raise InvalidInput(
-            FieldError((*loc, *fault["loc"]), fault["msg"], fault["type"])
-            for fault in error.errors(include_url=False, include_context=False, include_input=False)
-        ) from error
+        raise InvalidInput(field_errors(error, loc)) from error
     own_check = getattr(engine, "check", None)
     if check and own_check is not None:
         try:

@@ -53,11 +53,15 @@ def percentage(*, total: int, completed: int, active: Iterable[tuple[int, int]])
 
 def job_progress(job: CrawlJob) -> JobProgress:
     """Return one job's figures; reads its group, and its active tasks that have reported."""
-    return jobs_progress([job])[job.pk]
+    return jobs_progress([job], estimates=True)[job.pk]
 
 
-def jobs_progress(jobs: Sequence[CrawlJob]) -> dict[int, JobProgress]:
-    """Return the figures of several jobs (fetched ``with_group()``) in one query for all, plus one per running job."""
+def jobs_progress(jobs: Sequence[CrawlJob], *, estimates: bool = False) -> dict[int, JobProgress]:
+    """Return the figures of several jobs (fetched ``with_group()``) in one query for all.
+
+    Args:
+        estimates: say also when running jobs will end, which costs a query for each of them.
+    """
     by_group: dict[int, list[tuple[dict[str, Any], datetime]]] = {}
     open_groups = [job.group_id for job in jobs if job.group is not None and job.group.settled_at is None]
     for group_id, progress, updated_at in (
@@ -69,10 +73,10 @@ def jobs_progress(jobs: Sequence[CrawlJob]) -> dict[int, JobProgress]:
         else ()
     ):
         by_group.setdefault(group_id or 0, []).append((progress or {}, updated_at))
-    return {job.pk: _figures(job, by_group.get(job.group_id or 0, [])) for job in jobs}
+    return {job.pk: _figures(job, by_group.get(job.group_id or 0, []), estimates=estimates) for job in jobs}
 
 
-def _figures(job: CrawlJob, active: list[tuple[dict[str, Any], datetime]]) -> JobProgress:
+def _figures(job: CrawlJob, active: list[tuple[dict[str, Any], datetime]], *, estimates: bool) -> JobProgress:
     group = job.group
     started = group is not None and group.total > 0
     total = group.total if group is not None and started else job.total_chunks
@@ -97,7 +101,7 @@ def _figures(job: CrawlJob, active: list[tuple[dict[str, Any], datetime]]) -> Jo
         downloaded_images=job.images + sum(progress.get("images", 0) for progress, _ in active),
         duplicate_images=job.duplicates + sum(progress.get("duplicates", 0) for progress, _ in active),
         outcomes=dict(sorted(outcomes.items())),
-        estimated_completion=_estimate(job) if job.status == JobStatus.RUNNING else None,
+        estimated_completion=_estimate(job) if estimates and job.status == JobStatus.RUNNING else None,
         started_at=job.started_at,
         updated_at=max(moments),
     )

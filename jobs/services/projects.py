@@ -11,6 +11,8 @@ from pixtasks.accounts.models import User
 from pixtasks.accounts.services.audit import audit
 from pixtasks.common.errors import Conflict, FieldError, InvalidInput
 
+_TRIES = 5
+
 
 def create_project(
     *,
@@ -31,7 +33,7 @@ def create_project(
         Conflict: the given slug is taken.
     """
     with transaction.atomic():
-        project = _insert(owner, name, _free_slug(name) if slug is None else slug, description)
+        project = _insert(owner, name, slug, description) if slug is not None else _number(owner, name, description)
         audit("project.created", actor=actor, target=project, detail={"slug": project.slug}, address=address)
     return project
 
@@ -70,6 +72,16 @@ def delete_project(project: Project, *, actor: User | None = None, address: str 
     with transaction.atomic():
         audit("project.deleted", actor=actor, target=project, detail={"slug": project.slug}, address=address)
         project.delete()
+
+
+def _number(owner: User, name: str, description: str) -> Project:
+    """Insert a project under a slug made from its name; where another request takes that first, under the next."""
+    for _ in range(_TRIES):
+        try:
+            return _insert(owner, name, _free_slug(name), description)
+        except Conflict:
+            continue
+    raise Conflict(f"Too many projects are being named {name!r} just now; try again")
 
 
 def _free_slug(name: str) -> str:

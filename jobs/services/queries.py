@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from copy import copy
 from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
@@ -13,7 +12,7 @@ from django.db.models import Count, Exists, OuterRef, Prefetch, QuerySet
 from jobs.models import Chunk, CrawlJob, FetchFailure, Image, Issue, JobStatus, Project, ValidationRun, Verdict
 from jobs.models.job import CrawlJobQuerySet
 from jobs.services.access import jobs_of, projects_of
-from jobs.services.progress import JobProgress, jobs_progress, percentage
+from jobs.services.progress import percentage
 from pixtasks.accounts.models import User
 from tasktypes.models import Task, TaskGroup
 from tasktypes.states import ACTIVE
@@ -40,18 +39,6 @@ def job_list(user: User, *, project_id: int | None = None, status: JobStatus | N
     if status is not None:
         jobs = jobs.of_status(status)
     return jobs.order_by("-pk")
-
-
-def listed_progress(jobs: Sequence[CrawlJob]) -> dict[int, JobProgress]:
-    """Return the figures of jobs fetched ``with_group()``, without estimates, in one query."""
-    # An estimate costs a query for each running job, and only the progress of a single job shows it.
-    return jobs_progress([_without_start(job) for job in jobs])
-
-
-def _without_start(job: CrawlJob) -> CrawlJob:
-    unstarted = copy(job)
-    unstarted.started_at = None
-    return unstarted
 
 
 def chunk_list(job: CrawlJob, *, status: str | None = None) -> QuerySet[Chunk]:

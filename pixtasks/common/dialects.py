@@ -25,7 +25,7 @@ from rest_framework.response import Response
 
 from .errors import FieldError, InvalidInput, NotAuthenticated, PixtasksError, RateLimited, Unavailable
 from .json import FastJsonRenderer, dump_json, read_body
-from .validation import field_errors
+from .wording import field_errors
 
 logger = structlog.get_logger(__name__)
 

@@ -108,6 +108,7 @@ REST_FRAMEWORK = {
         "login_account": env.text("PIXTASKS_LOGIN_ACCOUNT_RATE", "10/minute"),
     },
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "URL_FORMAT_OVERRIDE": None,  # "format" is a filter of lists, not the form of the answer.
     "EXCEPTION_HANDLER": "pixtasks.common.dialects.exception_handler",
     # Without it a made-up X-Forwarded-For header walks around every throttle.
     "NUM_PROXIES": env.number("PIXTASKS_NUM_PROXIES", 0),

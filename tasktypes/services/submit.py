@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from pixtasks.common.errors import InvalidInput, NotFound
 from pixtasks.common.sql import database_now
-from pixtasks.common.validation import field_errors
+from pixtasks.common.wording import field_errors
 from tasktypes.handlers import handlers
 from tasktypes.models import DependencyFailure, Task, TaskEvent, TaskGroup
 from tasktypes.services.dispatch import dispatch_after_commit

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, field_validator
 from pydantic_core import PydanticCustomError
 
 from pixtasks.common.errors import InvalidInput
-from pixtasks.common.validation import validate, validate_with
+from pixtasks.common.wording import validate, validate_with
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.http.urls")]
 
