@@ -12,8 +12,7 @@ from jobs.models import Level
 from jobs.services import chunks, files, near_duplicates, validation
 from jobs.services.crawl_jobs import DOWNLOAD
 from jobs.services.download import download_chunk
-from tasktypes.handlers import EndedTask, Handler, register
-from tasktypes.services.context import Context
+from tasktypes.handlers import Context, EndedTask, Handler, register
 from tasktypes.services.schedules import schedule
 
 

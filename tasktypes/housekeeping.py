@@ -7,9 +7,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from tasktypes.handlers import Handler, register
+from tasktypes.handlers import Context, Handler, register
 from tasktypes.services.audit import counter_mismatches, forget_slots
-from tasktypes.services.context import Context
 from tasktypes.services.schedules import schedule
 from tasktypes.services.sweep import forget_workers
 

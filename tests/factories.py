@@ -23,7 +23,7 @@ from jobs.validators.headers import HeaderError, read_header
 from pixtasks.accounts.models import User
 from tasktypes.models import Task
 from tasktypes.services.claim import claim
-from tasktypes.services.context import Context
+from tasktypes.services.context import LeasedContext
 from tasktypes.services.settle import Settlement, settle
 from tasktypes.states import State
 from tests.accounts.factories import make_user, sign_in
@@ -91,11 +91,11 @@ def tasks_of(of: CrawlJob) -> list[Task]:
     return list(Task.objects.filter(group_id=CrawlJob.objects.get(pk=of.pk).group_id).order_by("pk"))
 
 
-def report(task: Task, **progress: Any) -> Context:
+def report(task: Task, **progress: Any) -> LeasedContext:
     """Claim a task as a worker does, and let it report."""
     claimed = claim(task.pk, task.attempt, worker="tests", carrier=f"factory-{task.pk}")
     assert claimed is not None
-    context = Context(claimed, time_limit=60)
+    context = LeasedContext(claimed, time_limit=60)
     context.checkpoint(progress={"target": task.parameters.get("max_images", 0), **progress})
     return context
 

@@ -25,8 +25,7 @@ from jobs.fetch.web import WebClient
 from jobs.models import Chunk, FetchFailure, Image
 from pixtasks.common.errors import PixtasksError
 from pixtasks.common.net.guard import AddressPolicy
-from tasktypes.handlers import PermanentFailure, TaskCancelled, WorkerStopping
-from tasktypes.services.context import Context
+from tasktypes.handlers import Context, PermanentFailure, TaskCancelled, WorkerStopping
 
 _BATCH = 400
 """Rows per transaction at most; a checkpoint comes at least once a second."""

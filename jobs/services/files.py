@@ -12,7 +12,7 @@ from django.utils import timezone
 from jobs.fetch.keeping import sweeping
 from jobs.fetch.storage import images_storage
 from jobs.models import Image
-from tasktypes.services.context import Context
+from tasktypes.handlers import Context
 
 _MINIMUM_AGE = timedelta(hours=1)
 """A chunk stores files shortly before it commits their rows; nothing younger is touched."""

@@ -11,8 +11,8 @@ from jobs.services.verdicts import rejudge
 from jobs.validators import Issue as Kind
 from jobs.validators import Thresholds
 from jobs.validators.near_duplicates import NearDuplicate, find_near_duplicates
+from tasktypes.handlers import Context
 from tasktypes.models import Task, TaskGroup
-from tasktypes.services.context import Context
 from tasktypes.services.submit import NewTask, release
 from tasktypes.states import State
 

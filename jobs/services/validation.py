@@ -25,7 +25,7 @@ from jobs.validators import Verdict as Judgement
 from pixtasks.accounts.models import User
 from pixtasks.accounts.services.audit import audit
 from pixtasks.common.errors import NotFound
-from tasktypes.services.context import Context
+from tasktypes.handlers import Context
 from tasktypes.services.submit import NewTask, create_group, submit
 
 GROUP_KIND = "validation_run"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from tasktypes.handlers.base import (
     Claimed,
+    Context,
     EndedTask,
     GroupHook,
     Handler,
@@ -21,6 +22,7 @@ from tasktypes.handlers.registry import group_hooks, handlers, register, registe
 
 __all__ = [
     "Claimed",
+    "Context",
     "EndedTask",
     "GroupHook",
     "Handler",

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from pydantic import BaseModel
 
 from tasktypes.states import State
-
-if TYPE_CHECKING:
-    from tasktypes.services.context import Context
 
 
 class TaskCancelled(Exception):
@@ -69,6 +66,62 @@ class EndedTask:
     progress: dict[str, Any] | None
     result: dict[str, Any] | None
     error_message: str | None = field(default=None)
+
+
+class Context(Protocol):
+    """What a running handler is given: its way to report, to store, and to hear that it shall stop.
+
+    Attributes:
+        task: the claimed row: parameters, attempt, and the ``progress`` and ``state`` of the last checkpoint.
+    """
+
+    task: Claimed
+
+    @property
+    def checkpoint_due(self) -> bool:
+        """Whether the last checkpoint is at least a second ago."""
+        ...
+
+    def check_cancelled(self) -> None:
+        """Stop here if there is a reason to; costs no query.
+
+        Raises:
+            TaskCancelled: somebody asked for it.
+            LeaseLost: another attempt owns the row.
+            TimeLimitPassed: the attempt has run for too long.
+            WorkerStopping: the worker shall stop, and this task has had its grace.
+        """
+        ...
+
+    def checkpoint(self, *, progress: dict[str, Any] | None = None, state: dict[str, Any] | None = None) -> None:
+        """Report progress and renew the lease.
+
+        Args:
+            progress: how far the task is, for people (shown by every dialect and pushed as an event).
+            state: from where another attempt would go on; never shown.
+
+        Raises:
+            LeaseLost: another attempt owns the row; nothing was stored.
+            TaskCancelled: stored, and then: somebody asked the task to stop.
+        """
+        ...
+
+    def store(self, write: Callable[[], tuple[dict[str, Any], dict[str, Any]]]) -> None:
+        """Store results in one transaction that counts only while the lease holds.
+
+        Args:
+            write: inserts the results, after the fence and inside the transaction; returns ``(progress, state)`` as
+                they are once these results are in.
+
+        Raises:
+            LeaseLost: another attempt owns the row; nothing was stored.
+            TaskCancelled: stored, and then: somebody asked the task to stop.
+        """
+        ...
+
+    def progress(self, progress: dict[str, Any]) -> None:
+        """Report progress, at most once a second; in between only look for a reason to stop."""
+        ...
 
 
 ParamsType = TypeVar("ParamsType", bound=BaseModel)

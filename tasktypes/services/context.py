@@ -1,4 +1,4 @@
-"""What a running handler is given: its way to report, to store, and to hear that it shall stop."""
+"""A running task's context on the ledger: fenced checkpoints, and the heartbeat that keeps the lease."""
 
 from __future__ import annotations
 
@@ -26,12 +26,8 @@ CHECKPOINT_SECONDS = 1.0
 """A handler needs no more than one checkpoint a second."""
 
 
-class Context:
-    """A running task, as its handler sees it.
-
-    Attributes:
-        task: the claimed row: parameters, attempt, and the ``progress`` and ``state`` of the last checkpoint.
-    """
+class LeasedContext:
+    """The :class:`tasktypes.handlers.Context` of a row that this process has claimed."""
 
     def __init__(self, task: Claimed, *, time_limit: float) -> None:
         self.task = task
@@ -52,14 +48,7 @@ class Context:
         return time.monotonic() > self._deadline
 
     def check_cancelled(self) -> None:
-        """Stop here if there is a reason to; costs no query.
-
-        Raises:
-            TaskCancelled: somebody asked for it.
-            LeaseLost: another attempt owns the row.
-            TimeLimitPassed: the attempt has run for too long.
-            WorkerStopping: the worker shall stop, and this task has had its grace.
-        """
+        """Stop here if there is a reason to, by what the heartbeat and the last checkpoint heard."""
         if self._lost.is_set():
             raise LeaseLost
         if self._cancelled.is_set():
@@ -70,32 +59,14 @@ class Context:
             raise TimeLimitPassed(f"ran longer than its limit of {self._time_limit:g} s")
 
     def checkpoint(self, *, progress: dict[str, Any] | None = None, state: dict[str, Any] | None = None) -> None:
-        """Report progress and renew the lease.
-
-        Args:
-            progress: how far the task is, for people (shown by every dialect and pushed as an event).
-            state: from where another attempt would go on; never shown.
-
-        Raises:
-            LeaseLost: another attempt owns the row; nothing was stored.
-            TaskCancelled: stored, and then: somebody asked the task to stop.
-        """
+        """Store progress and state, renew the lease, read the cancel mark: one fenced UPDATE and one event."""
         with transaction.atomic():
             row = self._fenced(self._signs_of_life(progress, state))
             self._tell(row, progress)
         self._after(row)
 
     def store(self, write: Callable[[], tuple[dict[str, Any], dict[str, Any]]]) -> None:
-        """Store results in one transaction that counts only while the lease holds.
-
-        Args:
-            write: inserts the results, after the fence and inside the transaction; returns ``(progress, state)`` as
-                they are once these results are in.
-
-        Raises:
-            LeaseLost: another attempt owns the row; nothing was stored.
-            TaskCancelled: stored, and then: somebody asked the task to stop.
-        """
+        """Insert results between the fence and the commit."""
         with transaction.atomic():
             # The fence comes first: it holds the row, so that nobody settles it between the inserts and the commit.
             self._fenced({"updated_at": Now()})
@@ -162,7 +133,7 @@ class Heartbeat:
     """
 
     def __init__(self) -> None:
-        self._contexts: dict[int, Context] = {}
+        self._contexts: dict[int, LeasedContext] = {}
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -177,12 +148,12 @@ class Heartbeat:
         if self._thread is not None:
             self._thread.join()
 
-    def hold(self, contexts: list[Context]) -> None:
+    def hold(self, contexts: list[LeasedContext]) -> None:
         """Keep these rows alive from now on, and only these."""
         with self._lock:
             self._contexts = {context.task.id: context for context in contexts}
 
-    def drop(self, context: Context) -> None:
+    def drop(self, context: LeasedContext) -> None:
         """Stop renewing one row."""
         with self._lock:
             self._contexts.pop(context.task.id, None)

@@ -20,7 +20,7 @@ from tasktypes.handlers import (
     handlers,
 )
 from tasktypes.services.claim import claim, claim_next
-from tasktypes.services.context import Context, Heartbeat
+from tasktypes.services.context import Heartbeat, LeasedContext
 from tasktypes.services.dispatch import DRAIN_SECONDS, dispatch_quietly
 from tasktypes.services.settle import Cause, Settlement, failure_of, settle
 from tasktypes.services.stopping import stop_notice
@@ -63,14 +63,14 @@ def run_message(type_name: str, task_id: int, attempt: int, *, worker: str, carr
 
 
 def _run_batch(handler: Handler[Any], batch: list[Claimed], heartbeat: Heartbeat) -> None:
-    contexts = [Context(task, time_limit=handler.time_limit) for task in batch]
+    contexts = [LeasedContext(task, time_limit=handler.time_limit) for task in batch]
     heartbeat.hold(contexts)
     settlements = [ended for context in contexts if (ended := run_one(handler, context)) is not None]
     settle_patiently(settlements)
     heartbeat.hold([])
 
 
-def run_one(handler: Handler[Any], context: Context) -> Settlement | None:
+def run_one(handler: Handler[Any], context: LeasedContext) -> Settlement | None:
     """Run one claimed task and say how it ended; None when its lease was lost, and somebody else decides."""
     task = context.task
     try:

@@ -19,7 +19,7 @@ from pixtasks.common.sql import database_now
 from tasktypes.handlers import LeaseLost
 from tasktypes.models import Task, TaskEvent
 from tasktypes.services.audit import counter_mismatches
-from tasktypes.services.context import Context
+from tasktypes.services.context import LeasedContext
 from tasktypes.services.sweep import sweep_lost
 from tests.jobs.conftest import urls_job
 from tests.ledger import run_all
@@ -105,17 +105,17 @@ def test_a_killed_attempt_loses_nothing_and_counts_nothing_twice(
         options={"site": {"url": f"{web.root}/gallery/0", "max_pages": 10}},
     )
     start_job(job)
-    whole = Context.store
+    whole = LeasedContext.store
     kills = 0
 
-    def store_and_die(self: Context, write: Callable[[], Any]) -> None:
+    def store_and_die(self: LeasedContext, write: Callable[[], Any]) -> None:
         nonlocal kills
         whole(self, write)
         kills += 1
         if kills % 2 and kills < 8:
             raise Killed
 
-    monkeypatch.setattr(Context, "store", store_and_die)
+    monkeypatch.setattr(LeasedContext, "store", store_and_die)
     for _ in range(10):
         try:
             run_all()
@@ -138,10 +138,10 @@ def test_an_attempt_that_lost_its_lease_writes_nothing(
 ) -> None:
     job = urls_job(project, web.urls)
     start_job(job)
-    whole = Context.store
+    whole = LeasedContext.store
 
-    def too_late(self: Context, write: Callable[[], Any]) -> None:
-        monkeypatch.setattr(Context, "store", whole)
+    def too_late(self: LeasedContext, write: Callable[[], Any]) -> None:
+        monkeypatch.setattr(LeasedContext, "store", whole)
         Task.objects.filter(pk=self.task.id).update(lease_expires_at=database_now() - timedelta(seconds=1))
         assert sweep_lost() == 1
         with pytest.raises(LeaseLost):
@@ -149,7 +149,7 @@ def test_an_attempt_that_lost_its_lease_writes_nothing(
         assert Image.objects.count() == 0
         raise LeaseLost
 
-    monkeypatch.setattr(Context, "store", too_late)
+    monkeypatch.setattr(LeasedContext, "store", too_late)
     run_all()
     assert (fresh(job).images, Image.objects.count()) == (40, 40)
 
@@ -185,14 +185,14 @@ def test_a_cancelled_chunk_keeps_what_it_stored_and_goes_on_from_there_when_retr
     monkeypatch.setattr("jobs.services.download._BATCH", 5)
     job = urls_job(project, web.urls)
     start_job(job)
-    whole = Context.store
+    whole = LeasedContext.store
 
-    def cancel_meanwhile(self: Context, write: Callable[[], Any]) -> None:
-        monkeypatch.setattr(Context, "store", whole)
+    def cancel_meanwhile(self: LeasedContext, write: Callable[[], Any]) -> None:
+        monkeypatch.setattr(LeasedContext, "store", whole)
         assert cancel_job(fresh(job)) == 1
         whole(self, write)
 
-    monkeypatch.setattr(Context, "store", cancel_meanwhile)
+    monkeypatch.setattr(LeasedContext, "store", cancel_meanwhile)
     run_all()
     stopped = fresh(job)
     kept = Image.objects.filter(job=job).count()

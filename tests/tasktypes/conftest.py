@@ -10,8 +10,7 @@ import pytest
 from pydantic import BaseModel, Field
 
 from pixtasks.accounts.models import User
-from tasktypes.handlers import EndedTask, Handler, PermanentFailure, handlers
-from tasktypes.services.context import Context
+from tasktypes.handlers import Context, EndedTask, Handler, PermanentFailure, handlers
 
 
 class EchoParams(BaseModel):

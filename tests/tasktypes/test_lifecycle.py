@@ -15,7 +15,7 @@ from tasktypes.handlers import Handler, LeaseLost, TaskCancelled, handlers
 from tasktypes.models import Task, TaskEvent, TaskGroup
 from tasktypes.services.cancel import cancel_group, cancel_orphans, cancel_task
 from tasktypes.services.claim import claim, renew
-from tasktypes.services.context import Context
+from tasktypes.services.context import LeasedContext
 from tasktypes.services.retry import reopen
 from tasktypes.services.settle import Settlement, settle
 from tasktypes.services.submit import NewTask, create_group, submit
@@ -112,7 +112,7 @@ def test_a_stale_attempt_can_neither_checkpoint_nor_store(echo: Echo, ann: User)
     task = put(ann)[0]
     first = claim(task.pk, 0, worker="a", carrier="m1")
     assert first is not None
-    context = Context(first, time_limit=60)
+    context = LeasedContext(first, time_limit=60)
     expire(task)
     sweep_lost()
     with pytest.raises(LeaseLost):
@@ -128,7 +128,7 @@ def test_results_and_progress_are_stored_together_or_not_at_all(echo: Echo, ann:
     task = put(ann)[0]
     claimed = claim(task.pk, 0, worker="a", carrier="m1")
     assert claimed is not None
-    context = Context(claimed, time_limit=60)
+    context = LeasedContext(claimed, time_limit=60)
 
     def write() -> tuple[dict[str, Any], dict[str, Any]]:
         TaskGroup.objects.create(kind="result")
@@ -174,7 +174,7 @@ def test_a_checkpoint_between_crashes_forgives_them(echo: Echo, ann: User) -> No
     for attempt in range(5):
         claimed = claim(task.pk, attempt, worker="a", carrier=f"m{attempt}")
         assert claimed is not None
-        Context(claimed, time_limit=60).checkpoint(progress={"images": attempt})
+        LeasedContext(claimed, time_limit=60).checkpoint(progress={"images": attempt})
         expire(task)
         sweep_lost()
     task.refresh_from_db()
@@ -202,7 +202,7 @@ def test_cancelling_a_group_ends_pending_tasks_and_marks_running_ones(echo: Echo
     assert (group.cancelled, group.active) == (2, 1)
     assert group.cancelled_at is not None
     assert group.settled_at is None
-    context = Context(claimed, time_limit=60)
+    context = LeasedContext(claimed, time_limit=60)
     with pytest.raises(TaskCancelled):
         context.checkpoint(progress={"images": 5})
     tasks[0].refresh_from_db()
@@ -297,7 +297,7 @@ def test_a_handler_that_reports_often_writes_at_most_one_event_a_second(db: None
         name = "tests.chatty"
         Params = NoParams
 
-        def run(self, params: NoParams, context: Context) -> dict[str, Any]:
+        def run(self, params: NoParams, context: LeasedContext) -> dict[str, Any]:
             for number in range(1000):
                 context.progress({"done": number})
             return {}

@@ -11,10 +11,9 @@ import pytest
 from pydantic import BaseModel
 
 from pixtasks.accounts.models import User
-from tasktypes.handlers import Handler, handlers
+from tasktypes.handlers import Context, Handler, handlers
 from tasktypes.models import TaskEvent
 from tasktypes.services import stopping
-from tasktypes.services.context import Context
 from tasktypes.services.stopping import StopNotice, stop_notice
 from tasktypes.services.submit import NewTask, submit
 from tests.ledger import run_all, run_task
