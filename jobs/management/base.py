@@ -14,11 +14,11 @@ from django.db import DatabaseError
 from rich.console import Console
 
 from jobs.console.screen import make_console, plain
-from jobs.management.signals import INTERRUPTED, Interrupted
 from jobs.models import CrawlJob, Level
 from pixtasks.accounts.models import User, normalise_email
 from pixtasks.accounts.services.users import local_user
 from pixtasks.common.errors import InvalidInput, PixtasksError
+from pixtasks.common.stop_signals import INTERRUPTED, Interrupted
 
 _LARGEST_ID = 2**63 - 1
 

@@ -11,13 +11,13 @@ from jobs.console.live import Display
 from jobs.console.screen import counted, plain
 from jobs.management.base import owner_by_email
 from jobs.management.requests import CrawlRequest
-from jobs.management.signals import Interrupted, StopSignals
 from jobs.models import CrawlJob, JobStatus, Level, ValidationRun
 from jobs.services.crawl_jobs import cancel_job, create_job, start_job
 from jobs.services.projects import project_by_slug
 from jobs.services.validation import start_validation
 from pixtasks.accounts.models import User
 from pixtasks.common.errors import NotFound, RuleViolation
+from pixtasks.common.stop_signals import Interrupted, StopSignals
 from tasktypes.services.cancel import cancel_group
 
 LOOK_SECONDS = 0.25

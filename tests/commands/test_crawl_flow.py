@@ -22,9 +22,9 @@ from jobs.console.tables import job_summary
 from jobs.fetch.storage import images_storage
 from jobs.management.flow import Finished, run_crawl
 from jobs.management.requests import CrawlRequest
-from jobs.management.signals import StopSignals
 from jobs.models import CrawlJob, FetchFailure, Image, Issue, JobStatus
 from pixtasks.common.errors import InvalidInput
+from pixtasks.common.stop_signals import StopSignals
 from tasktypes.models import Task
 from tasktypes.services import execute
 from tasktypes.states import ACTIVE

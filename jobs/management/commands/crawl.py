@@ -15,9 +15,9 @@ from jobs.console.tables import job_summary
 from jobs.management.base import JobsCommand, owner_by_email
 from jobs.management.flow import Finished, run_crawl
 from jobs.management.requests import read_request
-from jobs.management.signals import INTERRUPTED, StopSignals
 from jobs.management.workers import Workers
 from jobs.models import JobStatus
+from pixtasks.common.stop_signals import INTERRUPTED, StopSignals
 
 
 class Command(JobsCommand):

@@ -23,10 +23,10 @@ from jobs.engines import resolve
 from jobs.management.base import JobsCommand
 from jobs.management.flow import Finished, run_crawl
 from jobs.management.requests import CrawlRequest
-from jobs.management.signals import INTERRUPTED, StopSignals
 from jobs.management.workers import Workers
 from jobs.models import JobStatus, Level
 from pixtasks.common.errors import PixtasksError
+from pixtasks.common.stop_signals import INTERRUPTED, StopSignals
 from tasktypes.states import State
 
 KEYWORDS = ("red fox", "lighthouse", "sunflower")

@@ -14,10 +14,10 @@ from jobs.console.screen import as_json, counted
 from jobs.console.tables import job_summary
 from jobs.management.base import JobsCommand, job_by_id
 from jobs.management.flow import follow_job
-from jobs.management.signals import INTERRUPTED, Interrupted, StopSignals
 from jobs.management.workers import somebody_works
 from jobs.models import CrawlJob, JobStatus
 from jobs.services.progress import JobProgress, job_progress
+from pixtasks.common.stop_signals import INTERRUPTED, Interrupted, StopSignals
 
 
 class Command(JobsCommand):

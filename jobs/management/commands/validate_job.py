@@ -14,11 +14,11 @@ from jobs.console.screen import as_json, counted
 from jobs.console.tables import issue_table, verdict_line
 from jobs.management.base import JobsCommand, job_by_id, level_named
 from jobs.management.flow import validate
-from jobs.management.signals import INTERRUPTED, Interrupted, StopSignals
 from jobs.management.workers import Workers, somebody_works
 from jobs.models import CrawlJob, Image, Level
 from jobs.services.validation import start_validation
 from pixtasks.common.errors import NotFound
+from pixtasks.common.stop_signals import INTERRUPTED, Interrupted, StopSignals
 
 
 class Command(JobsCommand):

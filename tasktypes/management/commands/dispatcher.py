@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import logging
-import signal
-import threading
 import time
+from contextlib import suppress
 from typing import Any
 
 from django.conf import settings
@@ -13,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import DatabaseError, connection
 from kombu.exceptions import OperationalError as BrokerError
 
+from pixtasks.common.stop_signals import Interrupted, StopSignals
 from tasktypes.services.dispatch import dispatch
 from tasktypes.services.sweep import sweep
 
@@ -37,20 +37,22 @@ class Command(BaseCommand):
             swept, sent = sweep(), dispatch()
             self.stdout.write(f"swept {swept.lost} lost, {swept.cancelled} cancelled; sent {sent}")
             return
-        stop = threading.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: stop.set())
         logger.info("dispatcher started, tick %.2g s", settings.PIXTASKS_DISPATCH_TICK_SECONDS)
-        run_until(stop)
+        with StopSignals() as stop, suppress(Interrupted):
+            run_until(stop)
         connection.close()
         logger.info("dispatcher stopped")
 
 
-def run_until(stop: threading.Event) -> None:
-    """Sweep and dispatch until the event is set; a database or broker that is down is waited for."""
+def run_until(stop: StopSignals) -> None:
+    """Sweep and dispatch until asked to stop; a database or broker that is down is waited for.
+
+    Raises:
+        Interrupted: somebody asked to stop.
+    """
     swept_at = 0.0
     backoff = 0.0
-    while not stop.is_set():
+    while True:
         try:
             if time.monotonic() - swept_at >= _SWEEP_SECONDS:
                 swept = sweep()
@@ -66,4 +68,4 @@ def run_until(stop: threading.Event) -> None:
             backoff = min(_MOST_BACKOFF, (backoff or 0.5) * 2)
             logger.error("dispatcher waits %.1f s: %s", backoff, error)
             connection.close()
-        stop.wait(backoff or settings.PIXTASKS_DISPATCH_TICK_SECONDS)
+        stop.pause(backoff or settings.PIXTASKS_DISPATCH_TICK_SECONDS)
