@@ -60,7 +60,9 @@ class EndedTask:
 
     id: int
     public_id: str
+    type_name: str
     group_id: int | None
+    created_by_id: int | None
     status: State
     parameters: dict[str, Any]
     progress: dict[str, Any] | None

@@ -24,7 +24,10 @@ from tasktypes.services.groups import count_ended, settle_if_complete
 from tasktypes.states import EventType, State
 
 _EVENT = {State.COMPLETED: EventType.COMPLETED, State.FAILED: EventType.FAILED, State.CANCELLED: EventType.CANCELLED}
-_ENDED = ("id", "public_id", "type_name", "group_id", "status", "parameters", "progress", "result", "error_message")
+_ENDED = (
+    "id", "public_id", "type_name", "group_id", "created_by_id", "status", "parameters", "progress", "result",
+    "error_message",
+)  # fmt: skip
 _TEXT_LIMIT = 20_000
 
 
@@ -111,7 +114,9 @@ def ended_task(row: dict[str, Any]) -> EndedTask:
     return EndedTask(
         id=row["id"],
         public_id=row["public_id"],
+        type_name=row["type_name"],
         group_id=row["group_id"],
+        created_by_id=row["created_by_id"],
         status=State(row["status"]),
         parameters=row["parameters"],
         progress=row["progress"],
