@@ -9,6 +9,8 @@ from . import env
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 DATA_DIR = Path(env.text("PIXTASKS_DATA_DIR", str(BASE_DIR / "data"))).resolve()
+# Several installations may share one Redis: every key of this one begins so.
+REDIS_PREFIX = env.text("PIXTASKS_REDIS_PREFIX", "pixtasks:")
 PIXTASKS_PROFILE = env.text("PIXTASKS_PROFILE", "development")
 
 INSTALLED_APPS = [
@@ -141,8 +143,24 @@ SPECTACULAR_SETTINGS = {
 
 def redis_cache(url: str) -> dict[str, dict[str, object]]:
     """Return Django's CACHES on Redis, bounded in time: a request must not hang on a cache that does not answer."""
-    timeouts = {"socket_connect_timeout": 1, "socket_timeout": 1}
-    return {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": url, "OPTIONS": timeouts}}
+    return {
+        "default": {
+            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "LOCATION": url,
+            "KEY_PREFIX": f"{REDIS_PREFIX}cache",
+            "OPTIONS": {"socket_connect_timeout": 1, "socket_timeout": 1},
+        }
+    }
+
+
+def redis_channels(url: str) -> dict[str, dict[str, object]]:
+    """Return the channel layer on Redis."""
+    return {
+        "default": {
+            "BACKEND": "channels_redis.core.RedisChannelLayer",
+            "CONFIG": {"hosts": [url], "prefix": f"{REDIS_PREFIX}channels"},
+        }
+    }
 
 
 CORS_ALLOWED_ORIGINS = env.words("PIXTASKS_CORS_ORIGINS", (env.text("NEXT_PUBLIC_APP_URL"),))

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from . import env
 from .base import *  # noqa: F403
-from .base import DATA_DIR, SIMPLE_JWT, redis_cache
+from .base import DATA_DIR, SIMPLE_JWT, redis_cache, redis_channels
 from .celery import celery_settings
 from .logs import logging_settings
 from .product import *  # noqa: F403
@@ -46,7 +46,7 @@ DATABASES = {"default": env.database(env.text("DATABASE_URL", f"sqlite:///{DATA_
 REDIS_URL = env.text("REDIS_URL")
 if REDIS_URL:
     CACHES = redis_cache(REDIS_URL)
-    CHANNEL_LAYERS = {"default": {"BACKEND": "channels_redis.core.RedisChannelLayer", "CONFIG": {"hosts": [REDIS_URL]}}}
+    CHANNEL_LAYERS = redis_channels(REDIS_URL)
 else:
     CACHES = {
         "default": {

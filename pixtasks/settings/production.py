@@ -2,7 +2,7 @@
 
 from . import env
 from .base import *  # noqa: F403
-from .base import DATA_DIR, SIMPLE_JWT, redis_cache
+from .base import DATA_DIR, SIMPLE_JWT, redis_cache, redis_channels
 from .celery import celery_settings
 from .logs import logging_settings
 from .product import *  # noqa: F403
@@ -21,7 +21,7 @@ PIXTASKS_ENGINE_ALIASES = env.mapping("PIXTASKS_ENGINE_ALIASES", {})
 DATABASES = {"default": env.database(env.text("DATABASE_URL", "postgresql://127.0.0.1:5432/pixtasks"))}
 REDIS_URL = env.text("REDIS_URL", "redis://127.0.0.1:6379/0")
 CACHES = redis_cache(REDIS_URL)
-CHANNEL_LAYERS = {"default": {"BACKEND": "channels_redis.core.RedisChannelLayer", "CONFIG": {"hosts": [REDIS_URL]}}}
+CHANNEL_LAYERS = redis_channels(REDIS_URL)
 
 _s3_bucket = env.text("PIXTASKS_S3_BUCKET")
 _images = {"BACKEND": "jobs.fetch.storage.ImageStorage", "OPTIONS": {"location": DATA_DIR / "images"}}

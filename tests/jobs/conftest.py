@@ -18,6 +18,8 @@ from tests.picture_server import PictureServer, make_pictures, serve
 
 @pytest.fixture(autouse=True)
 def _empty_storage() -> Iterator[None]:
+    """Begin without the files of other tests, and leave none."""
+    shutil.rmtree(storages["images"].path(""), ignore_errors=True)
     yield
     shutil.rmtree(storages["images"].path(""), ignore_errors=True)
 
