@@ -18,6 +18,7 @@ from tasktypes.models import Task, TaskGroup
 from tasktypes.services.cancel import cancel_group
 from tasktypes.services.retry import reopen
 from tasktypes.services.submit import NewTask, create_group, submit
+from tasktypes.services.update import delete_groups
 from tasktypes.states import State
 
 GROUP_KIND = "crawl_job"
@@ -210,7 +211,7 @@ def delete_job(job: CrawlJob, *, actor: User | None = None, address: str | None 
     # Before the row has lost its key; a deletion that fails half-way was asked for all the same.
     audit("crawl_job.deleted", actor=actor, target=job, detail={"name": job.name}, address=address)
     job.delete()
-    TaskGroup.objects.filter(pk__in=groups).delete()
+    delete_groups(groups)
 
 
 def _backend(name: str) -> str:

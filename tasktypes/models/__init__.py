@@ -4,6 +4,7 @@ from tasktypes.models.bucket import Bucket, BucketStart
 from tasktypes.models.event import TaskEvent
 from tasktypes.models.group import TaskGroup
 from tasktypes.models.schedule import ScheduledSlot
+from tasktypes.models.tally import TallyDelta
 from tasktypes.models.task import DependencyFailure, Task
 from tasktypes.models.task_type import TaskType
 from tasktypes.models.worker import Worker
@@ -13,6 +14,7 @@ __all__ = [
     "BucketStart",
     "DependencyFailure",
     "ScheduledSlot",
+    "TallyDelta",
     "Task",
     "TaskEvent",
     "TaskGroup",

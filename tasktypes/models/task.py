@@ -8,6 +8,7 @@ from datetime import timedelta
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 
 from tasktypes.states import State
 
@@ -42,7 +43,12 @@ class Task(models.Model):
         "tasktypes.TaskGroup", null=True, blank=True, on_delete=models.CASCADE, related_name="tasks", db_index=False
     )
     created_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="tasks"
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="tasks",
+        db_index=False,  # task_of_owner serves.
     )
 
     status = models.CharField(max_length=10, choices=State.choices, default=State.PENDING)
@@ -82,8 +88,17 @@ class Task(models.Model):
     cancel_requested_at = models.DateTimeField(null=True, blank=True)
     event_seq = models.PositiveIntegerField(default=0)
 
-    created_at = models.DateTimeField(auto_now_add=True)
-    updated_at = models.DateTimeField(auto_now_add=True)
+    retried_from = models.ForeignKey(
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="retried_as",
+        help_text="The failed task that this one repeats (CONTRACT X30).",
+    )
+
+    created_at = models.DateTimeField(default=timezone.now)
+    updated_at = models.DateTimeField(default=timezone.now)
     started_at = models.DateTimeField(null=True, blank=True)
     completed_at = models.DateTimeField(null=True, blank=True)
 
@@ -111,7 +126,14 @@ class Task(models.Model):
             models.Index(
                 name="task_owners_turn", fields=["created_by", "published_at"], condition=Q(published_at__isnull=False)
             ),
+            # Lists, newest first, of everybody and of one owner: flat however many rows do not match.
             models.Index(name="task_by_type", fields=["type_name", "id"]),
+            models.Index(name="task_by_status", fields=["status", "id"]),
+            models.Index(name="task_by_type_status", fields=["type_name", "status", "id"]),
+            models.Index(name="task_of_owner", fields=["created_by", "id"]),
+            models.Index(name="task_of_owner_status", fields=["created_by", "status", "id"]),
+            models.Index(name="task_of_owner_type", fields=["created_by", "type_name", "status", "id"]),
+            models.Index(name="task_newest_ends", fields=["-completed_at"], condition=Q(completed_at__isnull=False)),
         ]
         constraints = [
             models.CheckConstraint(name="task_priority_range", condition=Q(priority__gte=1, priority__lte=1000)),
@@ -143,3 +165,8 @@ class Task(models.Model):
 def celery_id(public_id: str, rings: int) -> str:
     """Return the Celery id of a task's ``rings``-th message."""
     return f"{public_id}.{rings}"
+
+
+def public_id_of(celery_id: str) -> str:
+    """Return the public id of the task that a Celery message belongs to."""
+    return celery_id.rsplit(".", 1)[0]

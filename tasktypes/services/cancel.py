@@ -13,8 +13,9 @@ from kombu.exceptions import OperationalError as BrokerError
 from pixtasks.common.sql import update_returning
 from tasktypes.models import Task, TaskEvent, TaskGroup
 from tasktypes.models.task import celery_id
+from tasktypes.services import tally
 from tasktypes.services.groups import settle_if_complete
-from tasktypes.services.settle import ENDED_COLUMNS, close, end_event, ended_task
+from tasktypes.services.settle import ENDED_COLUMNS, Settlement, close, end_event, ended_task, settle
 from tasktypes.states import ACTIVE, EventType, State
 
 logger = logging.getLogger(__name__)
@@ -88,7 +89,16 @@ def _cancel_rows(ids: list[int]) -> None:
         ],
         batch_size=1000,
     )
-    close([(row["type_name"], ended_task(row)) for row in ended])
+    tally.record((row["created_by_id"], row["type_name"], State.PENDING, State.CANCELLED) for row in ended)
+    close([ended_task(row) for row in ended])
+    # Nobody holds a lease on what was set to running by hand: no worker will ever hear the mark.
+    unheld = Task.objects.filter(pk__in=ids, status=State.RUNNING, lease_expires_at__isnull=True)
+    settle(
+        [
+            Settlement(task_id=pk, attempt=attempt, status=State.CANCELLED)
+            for pk, attempt in unheld.values_list("pk", "attempt")
+        ]
+    )
     rung = [celery_id(row["public_id"], row["rings"]) for row in ended if row["published_at"] is not None]
     if rung:
         transaction.on_commit(lambda: revoke(rung), robust=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -14,7 +14,7 @@ from django.db.models.functions import Now
 from pixtasks.common.sql import update_returning
 from tasktypes.handlers import Claimed
 from tasktypes.models import Bucket, Task, TaskEvent, TaskGroup
-from tasktypes.services import limits
+from tasktypes.services import lanes, limits, tally
 from tasktypes.services.pick import pick
 from tasktypes.states import EventType, State
 
@@ -50,7 +50,9 @@ def claim(task_id: int, attempt: int, *, worker: str, carrier: str) -> Claimed |
             _put_back(task_id, rate_key)
             return None
         # A row that was rung is due again only later; the message in hand is the answer to that ring.
-        claimed = _take(Task.objects.filter(pk=task_id, attempt=attempt, due_at__isnull=False), worker, carrier)
+        claimed = _take(
+            Task.objects.filter(pk=task_id, attempt=attempt, due_at__isnull=False), worker, carrier, lease()
+        )
     return claimed[0] if claimed else None
 
 
@@ -69,9 +71,39 @@ def claim_next(type_name: str, limit: int, *, worker: str, carrier: str) -> list
         for key in sorted({candidate.rate_key for candidate in candidates}):
             ids = [candidate.id for candidate in candidates if candidate.rate_key == key]
             allowed += ids[: limits.open_starts(key, len(ids))]
-        claimed = _take(Task.objects.filter(pk__in=allowed, due_at__lte=Now()), worker, carrier)
+        claimed = _take(Task.objects.filter(pk__in=allowed, due_at__lte=Now()), worker, carrier, lease())
     order = {candidate.id: place for place, candidate in enumerate(candidates)}
     return sorted(claimed, key=lambda row: order[row.id])
+
+
+def claim_outside(
+    *, worker: str, limit: int, lease_seconds: float, type_names: Collection[str] | None, owner_id: int | None
+) -> list[Claimed]:
+    """Claim the next runnable rows for an outside worker, in the order of CONTRACT X32, never one twice.
+
+    Args:
+        worker: the name it gives itself.
+        limit: how many at most.
+        lease_seconds: how long the claim holds without a heartbeat.
+        type_names: of which declared types; None = of all.
+        owner_id: whose rows; None = everybody's (staff and API keys with the scope ``worker``, CONTRACT X23).
+    """
+    wanted = None if type_names is None else set(type_names).__contains__
+    with transaction.atomic():
+        candidates = pick(limit, runner=lanes.OUTSIDE, wanted=wanted, owner_id=owner_id)
+        if not candidates:
+            return []
+        rows = Task.objects.filter(pk__in=[candidate.id for candidate in candidates], due_at__lte=Now())
+        claimed = _take(rows, worker, "", timedelta(seconds=lease_seconds))
+    order = {candidate.id: place for place, candidate in enumerate(candidates)}
+    return sorted(claimed, key=lambda row: order[row.id])
+
+
+def start_by_hand(task_id: int) -> Claimed | None:
+    """Set a pending row of a declared type to running without a lease: its caller will end it by PUT (CONTRACT X36)."""
+    with transaction.atomic():
+        claimed = _take(Task.objects.filter(pk=task_id, task_type__isnull=False), "", "", None)
+    return claimed[0] if claimed else None
 
 
 def _put_back(task_id: int, rate_key: str) -> None:
@@ -80,7 +112,7 @@ def _put_back(task_id: int, rate_key: str) -> None:
     Task.objects.filter(pk=task_id).update(published_at=None, unanswered=0, due_at=Subquery(next_at))
 
 
-def _take(rows: QuerySet[Task], worker: str, carrier: str) -> list[Claimed]:
+def _take(rows: QuerySet[Task], worker: str, carrier: str, held_for: timedelta | None) -> list[Claimed]:
     cancelled = TaskGroup.objects.filter(pk=OuterRef("group_id"), cancelled_at__isnull=False)
     won = update_returning(
         rows.filter(~Exists(cancelled), status=State.PENDING),
@@ -89,7 +121,7 @@ def _take(rows: QuerySet[Task], worker: str, carrier: str) -> list[Claimed]:
             "attempt": F("attempt") + 1,
             "worker": worker,
             "carrier": carrier,
-            "lease_expires_at": Now() + lease(),
+            "lease_expires_at": None if held_for is None else Now() + held_for,
             "started_at": Now(),
             "updated_at": Now(),
             "published_at": Now(),
@@ -104,6 +136,7 @@ def _take(rows: QuerySet[Task], worker: str, carrier: str) -> list[Claimed]:
     for key in sorted({row.rate_key for row in claimed if row.rate_key}):
         limits.log_starts(key, sum(1 for row in claimed if row.rate_key == key))
     TaskEvent.objects.bulk_create([started_event(row, worker) for row in claimed])
+    tally.record((row.created_by_id, row.type_name, State.PENDING, State.RUNNING) for row in claimed)
     return claimed
 
 

@@ -43,6 +43,16 @@ def lane_of(task: Task) -> str:
     )
 
 
+def type_of(lane: str) -> str:
+    """Return the type's name of a lane's rows."""
+    return lane.split("|", 1)[1].rsplit("|", 2)[0]
+
+
+def owner_of(lane: str) -> int:
+    """Return the id of the owner of a lane's rows, 0 for none."""
+    return int(lane.rsplit("|", 1)[1])
+
+
 def waiting_lanes(runner: str = HANDLED) -> dict[int, list[str]]:
     """Return the lanes with pending rows by priority, the first priority first.
 

@@ -26,7 +26,13 @@ class Candidate:
     unanswered: int
 
 
-def pick(limit: int, *, runner: str = lanes.HANDLED, wanted: Callable[[str], bool] | None = None) -> list[Candidate]:
+def pick(
+    limit: int,
+    *,
+    runner: str = lanes.HANDLED,
+    wanted: Callable[[str], bool] | None = None,
+    owner_id: int | None = None,
+) -> list[Candidate]:
     """Return the rows to hand out next, in order; call it inside a transaction.
 
     Order: priority; within one priority owners take turns, the one served longest ago first; of one owner the oldest
@@ -37,11 +43,14 @@ def pick(limit: int, *, runner: str = lanes.HANDLED, wanted: Callable[[str], boo
         limit: how many at most.
         runner: rows for handlers or for outside workers.
         wanted: says of a type's name whether its rows are asked for; None = all.
+        owner_id: whose rows; None = everybody's.
     """
     chosen: list[Candidate] = []
     for names in lanes.waiting_lanes(runner).values():
         if wanted is not None:
-            names = [name for name in names if wanted(name.split("|", 1)[1].rsplit("|", 2)[0])]
+            names = [name for name in names if wanted(lanes.type_of(name))]
+        if owner_id is not None:
+            names = [name for name in names if lanes.owner_of(name) == owner_id]
         heads = [head for name in names for head in _heads(name, limit - len(chosen))]
         chosen += _in_turns(_within_rates(heads), limit - len(chosen))
         if len(chosen) >= limit:

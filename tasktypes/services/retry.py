@@ -11,6 +11,7 @@ from django.db.models.functions import Now
 from pixtasks.common.sql import update_returning
 from tasktypes.handlers import EndedTask, handlers
 from tasktypes.models import Task, TaskEvent
+from tasktypes.services import tally
 from tasktypes.services.dispatch import dispatch_after_commit
 from tasktypes.services.groups import count_reopened
 from tasktypes.services.settle import ENDED_COLUMNS, ended_task
@@ -62,6 +63,11 @@ def reopen(task_ids: Sequence[int]) -> list[int]:
                 )
                 for row in won
             ]
+        )
+        tally.record(
+            (task.created_by_id, task.type_name, task.status, State.PENDING)
+            for tasks in reopened.values()
+            for task in tasks
         )
         count_reopened(task for tasks in reopened.values() for task in tasks)
         for type_name in sorted(reopened):

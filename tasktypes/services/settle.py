@@ -20,6 +20,7 @@ from django.db.models.functions import Now
 from pixtasks.common.sql import update_returning
 from tasktypes.handlers import Claimed, EndedTask, handlers
 from tasktypes.models import DependencyFailure, Task, TaskEvent
+from tasktypes.services import tally
 from tasktypes.services.groups import count_ended, settle_if_complete
 from tasktypes.states import EventType, State
 
@@ -70,8 +71,9 @@ def settle(settlements: Sequence[Settlement]) -> set[int]:
         The ids whose settlement was accepted. The others had lost their lease: somebody else decides about them.
     """
     accepted: set[int] = set()
-    ended: list[tuple[str, EndedTask]] = []
+    ended: list[EndedTask] = []
     events: list[TaskEvent] = []
+    moves: list[tally.Move] = []
     with transaction.atomic():
         for settlement in sorted(settlements, key=lambda one: one.task_id):
             running = Task.objects.filter(pk=settlement.task_id, attempt=settlement.attempt, status=State.RUNNING)
@@ -83,30 +85,32 @@ def settle(settlements: Sequence[Settlement]) -> set[int]:
                 continue
             accepted.add(row["id"])
             events.append(event(row))
+            moves.append((row["created_by_id"], row["type_name"], State.RUNNING, State(row["status"])))
             if row["status"] != State.PENDING:
-                ended.append((row["type_name"], ended_task(row)))
+                ended.append(ended_task(row))
         TaskEvent.objects.bulk_create(events)
+        tally.record(moves)
         close(ended)
     return accepted
 
 
-def close(ended: Sequence[tuple[str, EndedTask]]) -> None:
+def close(ended: Sequence[EndedTask]) -> None:
     """Do what follows from tasks having ended: counters, hooks, dependents. Inside the ending transaction.
 
     Args:
-        ended: (type name, task) of rows that this transaction has moved to a terminal state.
+        ended: rows that this transaction has moved to a terminal state.
     """
     # The lock order is task, group, then what hooks touch; cancel_group takes the group first, too.
     waiting = list(ended)
     while waiting:
-        groups = count_ended(task for _, task in waiting)
-        for type_name in sorted({name for name, _ in waiting}):
+        groups = count_ended(waiting)
+        for type_name in sorted({task.type_name for task in waiting}):
             handler = handlers.get(type_name)
             if handler is not None:
-                handler.on_settled([task for name, task in waiting if name == type_name])
+                handler.on_settled([task for task in waiting if task.type_name == type_name])
         for group_id in groups:
             settle_if_complete(group_id)
-        waiting = _settle_dependents([task for _, task in waiting])
+        waiting = settle_dependents(waiting)
 
 
 def ended_task(row: dict[str, Any]) -> EndedTask:
@@ -199,8 +203,12 @@ def _back_to_pending(running: Any, settlement: Settlement) -> tuple[dict[str, An
     return won[0], event
 
 
-def _settle_dependents(ended: Sequence[EndedTask]) -> list[tuple[str, EndedTask]]:
-    """Free the dependents of completed tasks; fail those of tasks that ended badly (CONTRACT X70)."""
+def settle_dependents(ended: Sequence[EndedTask], *, how: str = "") -> list[EndedTask]:
+    """Free the dependents of completed tasks; fail those of tasks that ended badly (CONTRACT X70).
+
+    Args:
+        how: what became of the prerequisites, where their status does not say it ("was deleted").
+    """
     through = Task.depends_on.through
     links = list(
         through._default_manager.filter(to_task_id__in=[task.id for task in ended]).values_list(
@@ -210,7 +218,7 @@ def _settle_dependents(ended: Sequence[EndedTask]) -> list[tuple[str, EndedTask]
     if not links:
         return []
     by_id = {task.id: task for task in ended}
-    failed: list[tuple[str, EndedTask]] = []
+    failed: list[EndedTask] = []
     for dependent_id, prerequisite_id in sorted(links):
         prerequisite = by_id[prerequisite_id]
         waiting = Task.objects.filter(pk=dependent_id, status=State.PENDING, unmet__gt=0)
@@ -220,7 +228,7 @@ def _settle_dependents(ended: Sequence[EndedTask]) -> list[tuple[str, EndedTask]
             freed.filter(Q(run_after__isnull=True) | Q(run_after__lte=Now())).update(due_at=Now())
             freed.filter(run_after__gt=Now()).update(due_at=F("run_after"))
         else:
-            message = f"The prerequisite {prerequisite.public_id} ended as {prerequisite.status.value}"
+            message = f"The prerequisite {prerequisite.public_id} {how or f'ended as {prerequisite.status.value}'}"
             won = update_returning(
                 waiting.filter(on_dependency_failure=DependencyFailure.FAIL),
                 {
@@ -234,7 +242,8 @@ def _settle_dependents(ended: Sequence[EndedTask]) -> list[tuple[str, EndedTask]
                 ENDED_COLUMNS,
             )
             TaskEvent.objects.bulk_create([end_event(row) for row in won])
-            failed += [(row["type_name"], ended_task(row)) for row in won]
+            failed += [ended_task(row) for row in won]
+    tally.record((task.created_by_id, task.type_name, State.PENDING, State.FAILED) for task in failed)
     return failed
 
 

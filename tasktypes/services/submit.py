@@ -14,11 +14,13 @@ from pydantic import ValidationError
 
 from pixtasks.common.errors import InvalidInput, NotFound
 from pixtasks.common.sql import database_now
-from pixtasks.common.wording import field_errors
+from pixtasks.common.wording import Loc, field_errors
 from tasktypes.handlers import handlers
-from tasktypes.models import DependencyFailure, Task, TaskEvent, TaskGroup
+from tasktypes.models import DependencyFailure, Task, TaskEvent, TaskGroup, TaskType
+from tasktypes.services import tally
 from tasktypes.services.dispatch import dispatch_after_commit
 from tasktypes.services.lanes import lane_of
+from tasktypes.services.task_types import check_parameters, declared_retries
 from tasktypes.states import EventType, State
 
 
@@ -27,17 +29,21 @@ class NewTask:
     """What to run, and when.
 
     Args:
-        type_name: a registered handler's name.
-        parameters: what the handler's ``Params`` model takes.
+        type_name: a registered handler's name, or the name of ``task_type``.
+        task_type: the declared type, for tasks that outside workers run.
+        parameters: what the handler's ``Params`` model, or the declared type's schema, takes.
         public_id: a uuid4 by default.
         priority: 1 to 1000, lower runs first.
         run_after: not before this time.
         max_retries: the handler's own by default.
         depends_on: ids of tasks that must complete first.
         held: do not run until :func:`release` is called.
+        dedup_key: unique per owner; the insert fails where it is taken.
+        retried_from_id: the task that this one repeats.
     """
 
     type_name: str
+    task_type: TaskType | None = None
     parameters: Mapping[str, Any] = field(default_factory=dict)
     public_id: str | None = None
     priority: int = 100
@@ -47,6 +53,8 @@ class NewTask:
     depends_on: Sequence[int] = ()
     on_dependency_failure: DependencyFailure = DependencyFailure.FAIL
     held: bool = False
+    dedup_key: str | None = None
+    retried_from_id: int | None = None
 
 
 def create_group(kind: str) -> TaskGroup:
@@ -54,21 +62,28 @@ def create_group(kind: str) -> TaskGroup:
     return TaskGroup.objects.create(kind=kind)
 
 
-def submit(new_tasks: Sequence[NewTask], *, owner_id: int | None, group: TaskGroup | None = None) -> list[Task]:
+def submit(
+    new_tasks: Sequence[NewTask],
+    *,
+    owner_id: int | None,
+    group: TaskGroup | None = None,
+    loc: Loc = ("parameters",),
+) -> list[Task]:
     """Insert tasks in one transaction and have them dispatched after it commits.
 
     Args:
         new_tasks: what to run.
         owner_id: whose tasks they are; None for the product's own housekeeping.
         group: what they belong to.
+        loc: where the parameters stand in what the caller was given, for errors.
 
     Returns:
         The rows, in the order given, with their ids.
 
     Raises:
-        InvalidInput: parameters, priority or name are not valid; ``loc`` starts with the task's index where there are
-            several.
-        NotFound: a prerequisite does not exist.
+        InvalidInput: parameters are not valid; ``loc`` starts with the task's index where there are several.
+        NotFound: the name or a prerequisite does not exist.
+        IntegrityError: a ``dedup_key`` is taken.
     """
     now = database_now()
     with transaction.atomic():
@@ -85,6 +100,7 @@ def submit(new_tasks: Sequence[NewTask], *, owner_id: int | None, group: TaskGro
             [TaskEvent(task=row, seq=1, type=EventType.SUBMITTED, created_at=now) for row in rows], batch_size=1000
         )
         _link_prerequisites(rows, new_tasks)
+        tally.record((owner_id, row.type_name, None, State.PENDING) for row in rows)
         if group is not None:
             TaskGroup.objects.filter(pk=group.pk).update(total=F("total") + len(rows), updated_at=Now())
         dispatch_after_commit()
@@ -101,33 +117,44 @@ def release(task_id: int) -> bool:
     return bool(changed)
 
 
-def _row(new: NewTask, index: int | None, owner_id: int | None, group: TaskGroup | None) -> Task:
-    where: tuple[str | int, ...] = () if index is None else (index,)
-    handler = handlers.get(new.type_name)
-    if handler is None:
-        known = ", ".join(handlers.names())
-        raise NotFound(f"Unknown task type: {new.type_name}; known are: {known}")
-    try:
-        params = handler.Params.model_validate(dict(new.parameters))
-    except ValidationError as error:
-        raise InvalidInput(field_errors(error, (*where, "parameters"))) from error
+def _row(new: NewTask, loc: Loc, owner_id: int | None, group: TaskGroup | None, now: datetime) -> Task:
     task = Task(
         type_name=new.type_name,
+        task_type=new.task_type,
         parameters=dict(new.parameters),
         priority=new.priority,
         metadata=dict(new.metadata),
         run_after=new.run_after,
-        max_retries=handler.max_retries if new.max_retries is None else new.max_retries,
         on_dependency_failure=new.on_dependency_failure,
-        rate_key=handler.rate_key(params),
         created_by_id=owner_id,
         group=group,
+        dedup_key=new.dedup_key,
+        retried_from_id=new.retried_from_id,
         event_seq=1,
+        created_at=now,
+        updated_at=now,
     )
     if new.public_id is not None:
         task.public_id = new.public_id
+    if new.task_type is None:
+        _for_handler(task, new, loc)
+    else:
+        check_parameters(new.task_type, new.parameters, loc=loc)
+        task.max_retries = declared_retries(new.task_type) if new.max_retries is None else new.max_retries
     task.lane = lane_of(task)
     return task
+
+
+def _for_handler(task: Task, new: NewTask, loc: Loc) -> None:
+    handler = handlers.get(new.type_name)
+    if handler is None:
+        raise NotFound(f"Unknown task type: {new.type_name}; known are: {', '.join(handlers.names())}")
+    try:
+        params = handler.Params.model_validate(dict(new.parameters))
+    except ValidationError as error:
+        raise InvalidInput(field_errors(error, loc)) from error
+    task.max_retries = handler.max_retries if new.max_retries is None else new.max_retries
+    task.rate_key = handler.rate_key(params)
 
 
 def _lock_prerequisites(new_tasks: Sequence[NewTask]) -> set[int]:

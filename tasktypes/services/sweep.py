@@ -79,7 +79,7 @@ def sweep_overdue_cancels() -> int:
     overdue = list(
         Task.objects.filter(
             status=State.RUNNING,
-            lease_expires_at__isnull=False,
+            task_type__isnull=True,  # An outside worker hears it at its next heartbeat, or loses its lease.
             cancel_requested_at__lt=Now() - timedelta(seconds=settings.PIXTASKS_TERMINATE_AFTER_SECONDS),
         ).values_list("id", "attempt", "carrier")[:_AT_A_TIME]
     )

@@ -15,10 +15,12 @@ from kombu.exceptions import OperationalError as BrokerError
 from pixtasks.common.stop_signals import Interrupted, StopSignals
 from tasktypes.services.dispatch import dispatch
 from tasktypes.services.sweep import sweep
+from tasktypes.services.tally import fold
 
 logger = logging.getLogger("pixtasks.dispatcher")
 
 _SWEEP_SECONDS = 1.0
+_FOLD_SECONDS = 10.0
 _MOST_BACKOFF = 10.0
 
 
@@ -50,7 +52,7 @@ def run_until(stop: StopSignals) -> None:
     Raises:
         Interrupted: somebody asked to stop.
     """
-    swept_at = 0.0
+    swept_at = folded_at = 0.0
     backoff = 0.0
     while True:
         try:
@@ -62,6 +64,9 @@ def run_until(stop: StopSignals) -> None:
                         "took back %d of lost workers, closed %d overdue cancels and %d strays",
                         swept.lost, swept.cancelled, swept.strays,
                     )  # fmt: skip
+            if swept_at - folded_at >= _FOLD_SECONDS:
+                fold()
+                folded_at = swept_at
             dispatch()
             backoff = 0.0
         except (DatabaseError, BrokerError, OSError) as error:

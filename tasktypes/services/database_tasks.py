@@ -1,0 +1,161 @@
+"""Typed tasks with de-duplication: what dialect D submits (CONTRACT X40–X42, D05, D15)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from django.db import IntegrityError, transaction
+from django.db.models import F
+from django.db.models.functions import Now
+from pydantic import ValidationError
+
+from pixtasks.common.errors import FieldError, InvalidInput, NotFound
+from pixtasks.common.wording import Loc, field_errors
+from tasktypes.handlers import handlers
+from tasktypes.models import Task
+from tasktypes.services.retry import reopen
+from tasktypes.services.submit import NewTask, submit
+from tasktypes.states import State
+
+_TRIES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """A task, and whether it was there already."""
+
+    task: Task
+    is_duplicate: bool
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class BatchItem:
+    """What became of one payload of a batch: a task, or the faults that kept it out."""
+
+    index: int
+    submitted: Submitted | None
+    errors: list[FieldError]
+
+
+def dedup_key(name: str, payload: Mapping[str, Any]) -> str:
+    """Return the key that equal payloads of one name share: the sha256 of name and canonical JSON (CONTRACT X40)."""
+    canonical = orjson.dumps(dict(payload), option=orjson.OPT_SORT_KEYS)
+    return hashlib.sha256(name.encode() + b"\x00" + canonical).hexdigest()
+
+
+def submit_once(name: str, payload: Mapping[str, Any], *, owner_id: int, loc: Loc = ("body", "payload")) -> Submitted:
+    """Submit a task unless the owner has the same one: that one's ``max_retries`` grows by one instead (D05).
+
+    A task that failed or was cancelled runs again; one that succeeded does not (CONTRACT X41).
+
+    Raises:
+        InvalidInput: the payload does not fit the handler's model.
+        NotFound: there is no such handler.
+    """
+    key = dedup_key(name, payload)
+    new = NewTask(type_name=name, parameters=payload, dedup_key=key)
+    for _ in range(_TRIES):
+        present = Task.objects.filter(created_by_id=owner_id, dedup_key=key).first()
+        if present is not None:
+            return _again(present)
+        try:
+            with transaction.atomic():
+                task = submit([new], owner_id=owner_id, loc=loc)[0]
+        except IntegrityError:
+            continue  # The same payload came at the same moment: it is there now.
+        return Submitted(task, False, f"Task {name} created as new task {task.pk}")
+    raise IntegrityError(f"the payload of {name} is being submitted and deleted at once")
+
+
+def submit_batch(
+    name: str, payloads: Sequence[Mapping[str, Any]], *, owner_id: int, atomic: bool = False
+) -> list[BatchItem]:
+    """Submit many payloads; the valid ones in one transaction and a handful of statements (CONTRACT X42).
+
+    Args:
+        atomic: all or nothing.
+
+    Raises:
+        InvalidInput: ``atomic`` and at least one payload is not valid; all faults.
+        NotFound: there is no such handler.
+    """
+    keys = [dedup_key(name, payload) for payload in payloads]
+    faults = _faults(name, payloads)
+    if atomic and faults:
+        raise InvalidInput([fault for index in sorted(faults) for fault in faults[index]])
+    with transaction.atomic():
+        wanted = sorted({key for index, key in enumerate(keys) if index not in faults})
+        there = {
+            task.dedup_key: task
+            for task in Task.objects.filter(created_by_id=owner_id, dedup_key__in=wanted)
+            .order_by("id")
+            .select_for_update(of=("self",))
+        }
+        firsts = {key: index for index, key in reversed(list(enumerate(keys))) if index not in faults}
+        fresh = sorted(index for key, index in firsts.items() if key not in there)
+        rows = submit(
+            [NewTask(type_name=name, parameters=payloads[index], dedup_key=keys[index]) for index in fresh],
+            owner_id=owner_id,
+        )
+        created = dict(zip(fresh, rows, strict=True))
+        repeated = [index for index in range(len(payloads)) if index not in faults and index not in created]
+        known = {**{row.dedup_key: row for row in rows}, **there}
+        again = _again_all([known[keys[index]] for index in repeated])
+    items = []
+    for index in range(len(payloads)):
+        if index in faults:
+            items.append(BatchItem(index, None, faults[index]))
+        elif index in created:
+            task = created[index]
+            items.append(BatchItem(index, Submitted(task, False, f"Task {name} created as new task {task.pk}"), []))
+        else:
+            items.append(BatchItem(index, again[known[keys[index]].pk], []))
+    return items
+
+
+def _faults(name: str, payloads: Sequence[Mapping[str, Any]]) -> dict[int, list[FieldError]]:
+
+    handler = handlers.get(name)
+    if handler is None:
+        raise NotFound(f"Unknown task type: {name}; known are: {', '.join(handlers.names())}")
+    found: dict[int, list[FieldError]] = {}
+    for index, payload in enumerate(payloads):
+        try:
+            handler.Params.model_validate(dict(payload))
+        except ValidationError as error:
+            found[index] = field_errors(error, ("body", index, "payload"))
+    return found
+
+
+def _again(task: Task) -> Submitted:
+    return _again_all([task])[task.pk]
+
+
+def _again_all(tasks: Sequence[Task]) -> dict[int, Submitted]:
+    """Give repeated tasks one more retry each, and let those that ended badly run again."""
+    if not tasks:
+        return {}
+    counts: dict[int, int] = {}
+    for task in tasks:
+        counts[task.pk] = counts.get(task.pk, 0) + 1
+    for number in sorted(set(counts.values())):
+        ids = [pk for pk, count in counts.items() if count == number]
+        Task.objects.filter(pk__in=ids).update(max_retries=F("max_retries") + number, updated_at=Now())
+    ended_badly = [task.pk for task in tasks if task.status in (State.FAILED, State.CANCELLED)]
+    reopened = set(reopen(sorted(set(ended_badly)))) if ended_badly else set()
+    rows = Task.objects.in_bulk(list(counts))
+    return {pk: Submitted(rows[pk], True, _say(rows[pk], pk in reopened)) for pk in counts if pk in rows}
+
+
+def _say(task: Task, reopened: bool) -> str:
+    head = f"Task {task.type_name} already exists as task {task.pk} (duplicate); max_retries is now {task.max_retries}"
+    if reopened:
+        return f"{head}; it runs again"
+    if task.status == State.COMPLETED:
+        return f"{head}; it has succeeded and does not run again"
+    return head
