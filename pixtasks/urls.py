@@ -14,6 +14,7 @@ urlpatterns = [
     path("", home, name="home"),
     path("api/v1/auth/", include("pixtasks.accounts.api.urls")),
     path("api/v1/", include("jobs.api.urls")),
+    path("api/webhooks/", include("tasktypes.webhooks.api.urls")),
     *([path("samples/", include("jobs.engines.sample.urls"))] if settings.PIXTASKS_SAMPLES else []),
     path("admin/", admin.site.urls),
     path("openapi.json", openapi_json, name="openapi"),

@@ -6,8 +6,20 @@ from django.contrib import admin
 from unfold.decorators import display
 
 from pixtasks.accounts.console import ReadOnlyAdmin
-from tasktypes.models import Bucket, BucketStart, ScheduledSlot, Task, TaskEvent, TaskGroup, TaskType, Worker
+from tasktypes.models import (
+    Bucket,
+    BucketStart,
+    ScheduledSlot,
+    Task,
+    TaskEvent,
+    TaskGroup,
+    TaskType,
+    WebhookDelivery,
+    WebhookEndpoint,
+    Worker,
+)
 from tasktypes.states import State
+from tasktypes.webhooks.admin import WebhookDeliveryAdmin, WebhookEndpointAdmin
 
 STATE_COLOURS = {
     State.PENDING.value: "info",
@@ -102,3 +114,7 @@ class ScheduledSlotAdmin(ReadOnlyAdmin):
     list_filter = ("name",)
     search_fields = ("name",)
     show_full_result_count = False
+
+
+admin.site.register(WebhookEndpoint, WebhookEndpointAdmin)
+admin.site.register(WebhookDelivery, WebhookDeliveryAdmin)

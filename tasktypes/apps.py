@@ -15,6 +15,8 @@ class TaskTypesConfig(AppConfig):
 
         from tasktypes import housekeeping
         from tasktypes.services.schedules import create_schedules
+        from tasktypes.webhooks import handler
 
         assert housekeeping.Housekeeping.name
+        assert handler.Deliver.name
         post_migrate.connect(create_schedules, sender=apps.get_app_config("django_celery_beat"))

@@ -11,6 +11,7 @@ from tasktypes.handlers import Context, Handler, register
 from tasktypes.services.audit import counter_mismatches, forget_slots
 from tasktypes.services.schedules import schedule
 from tasktypes.services.sweep import forget_workers
+from tasktypes.webhooks.services.deliveries import forget_deliveries
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +28,7 @@ class Housekeeping(Handler[NoParams]):
     """Compares every open group's counters with its tasks, and drops rows that no longer mean anything."""
 
     name = "tasktypes.housekeeping"
-    description = "Audit the counters of task groups; forget old workers and schedule slots."
+    description = "Audit the counters of task groups; forget old workers, schedule slots and webhook deliveries."
     Params = NoParams
     time_limit = 600
 
@@ -40,4 +41,5 @@ class Housekeeping(Handler[NoParams]):
             "counter_mismatches": mismatches,
             "workers_forgotten": forget_workers(),
             "slots_forgotten": forget_slots(),
+            "deliveries_forgotten": forget_deliveries(),
         }

@@ -62,3 +62,7 @@ PIXTASKS_VALIDATION_WARNINGS = env.words(
 
 # How long an answer is replayed under its Idempotency-Key. Seconds.
 PIXTASKS_IDEMPOTENCY_SECONDS = env.number("PIXTASKS_IDEMPOTENCY_SECONDS", 86_400, minimum=1)
+
+# Webhooks: seconds that a receiver has for its answer, and how long ended deliveries stay in the log.
+PIXTASKS_WEBHOOK_SECONDS = env.decimal("PIXTASKS_WEBHOOK_SECONDS", 10, minimum=0.1)
+PIXTASKS_WEBHOOK_KEEP_DAYS = env.number("PIXTASKS_WEBHOOK_KEEP_DAYS", 90, minimum=1)

@@ -8,6 +8,7 @@ from tasktypes.models.tally import TallyDelta
 from tasktypes.models.task import DependencyFailure, Task
 from tasktypes.models.task_type import TaskType
 from tasktypes.models.worker import Worker
+from tasktypes.webhooks.models import WebhookDelivery, WebhookEndpoint
 
 __all__ = [
     "Bucket",
@@ -19,5 +20,7 @@ __all__ = [
     "TaskEvent",
     "TaskGroup",
     "TaskType",
+    "WebhookDelivery",
+    "WebhookEndpoint",
     "Worker",
 ]

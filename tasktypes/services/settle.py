@@ -23,6 +23,7 @@ from tasktypes.models import DependencyFailure, Task, TaskEvent
 from tasktypes.services import tally
 from tasktypes.services.groups import count_ended, settle_if_complete
 from tasktypes.states import EventType, State
+from tasktypes.webhooks.services import events as webhooks
 
 _EVENT = {State.COMPLETED: EventType.COMPLETED, State.FAILED: EventType.FAILED, State.CANCELLED: EventType.CANCELLED}
 _ENDED = (
@@ -110,6 +111,7 @@ def close(ended: Sequence[EndedTask]) -> None:
                 handler.on_settled([task for task in waiting if task.type_name == type_name])
         for group_id in groups:
             settle_if_complete(group_id)
+        webhooks.notify(waiting)
         waiting = settle_dependents(waiting)
 
 

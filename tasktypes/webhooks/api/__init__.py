@@ -1,0 +1,1 @@
+"""``/api/webhooks/``: endpoints and deliveries over HTTP."""

@@ -1,0 +1,123 @@
+"""Endpoints and deliveries. Tasks are named by number and public id, so that a deleted task keeps its history."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+
+class WebhookEvent(models.TextChoices):
+    """What endpoints can be told."""
+
+    COMPLETED = "task.completed", "Task completed"
+    FAILED = "task.failed", "Task failed"
+    CANCELLED = "task.cancelled", "Task cancelled"
+
+
+class DeliveryState(models.TextChoices):
+    """Where a delivery stands."""
+
+    PENDING = "pending", "Pending"  # Waits for its turn or its next try.
+    DELIVERED = "delivered", "Delivered"  # The receiver answered with a 2xx.
+    DEAD = "dead", "Dead"  # Given up; it can be sent again by hand.
+
+
+def all_events() -> list[str]:
+    """Return every event: what a new endpoint hears."""
+    return list(WebhookEvent.values)
+
+
+class WebhookEndpoint(models.Model):
+    """An address that hears about its owner's tasks: about all, those of one type, or one task."""
+
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="webhook_endpoints", db_index=False
+    )
+    url = models.TextField()
+    description = models.CharField(max_length=200, blank=True, default="")
+    events = models.JSONField(default=all_events)
+    type_name = models.CharField(max_length=200, blank=True, default="", help_text="Tasks of this type only.")
+    task_number = models.PositiveBigIntegerField(null=True, blank=True, help_text="This task only.")
+    is_active = models.BooleanField(default=True)
+    secret = models.CharField(max_length=100, editable=False)
+    previous_secret = models.CharField(max_length=100, blank=True, default="", editable=False)
+    previous_secret_expires_at = models.DateTimeField(null=True, blank=True)
+    # Deleting only marks the row: a transaction that is just ending a task may be about to refer to it.
+    deleted_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        db_table = "webhook_endpoints"
+        ordering = ("-id",)
+        indexes = [
+            models.Index(name="webhook_endpoint_by_owner", fields=["owner", "id"]),
+            models.Index(
+                name="webhook_endpoint_by_task",
+                fields=["task_number"],
+                condition=Q(is_active=True, task_number__isnull=False),
+            ),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                name="webhook_deleted_is_off", condition=Q(deleted_at__isnull=True) | Q(is_active=False)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"endpoint {self.pk}"
+
+    def live_secrets(self, now: datetime | None = None) -> list[str]:
+        """Return the secrets that count now: the present one, then the previous one while it lasts."""
+        live = [self.secret]
+        expires = self.previous_secret_expires_at
+        if self.previous_secret and expires is not None and expires > (now or timezone.now()):
+            live.append(self.previous_secret)
+        return live
+
+
+class WebhookDelivery(models.Model):
+    """One event for one endpoint: what is sent, and every try."""
+
+    event_id = models.UUIDField(unique=True, default=uuid.uuid4, help_text="Stays the same in every try.")
+    endpoint = models.ForeignKey(WebhookEndpoint, on_delete=models.CASCADE, related_name="deliveries")
+    task_number = models.PositiveBigIntegerField()
+    task_public_id = models.CharField(max_length=64)
+    event = models.CharField(max_length=20, choices=WebhookEvent.choices)
+    body = models.TextField(help_text="JSON, byte for byte as it is signed and sent; ASCII.")
+    state = models.CharField(max_length=10, choices=DeliveryState.choices, default=DeliveryState.PENDING)
+    attempts = models.JSONField(default=list)
+    sender = models.ForeignKey(
+        "tasktypes.Task",
+        null=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        help_text="The task that sends it; the latest one, where it was sent again by hand.",
+    )
+    created_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        db_table = "webhook_deliveries"
+        ordering = ("-id",)
+        verbose_name_plural = "webhook deliveries"
+        indexes = [
+            models.Index(
+                name="webhook_delivery_waiting",
+                fields=["endpoint", "task_number", "id"],
+                condition=Q(state=DeliveryState.PENDING),
+            ),
+            models.Index(name="webhook_delivery_by_age", fields=["created_at"]),
+            models.Index(name="webhook_delivery_by_task", fields=["task_number", "id"]),
+        ]
+        constraints = [
+            models.CheckConstraint(name="webhook_state_known", condition=Q(state__in=DeliveryState.values)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.event} {self.event_id}"
