@@ -87,8 +87,9 @@ def submit(
     """
     now = database_now()
     with transaction.atomic():
+        several = len(new_tasks) > 1
         rows = [
-            _row(new, index if len(new_tasks) > 1 else None, owner_id, group) for index, new in enumerate(new_tasks)
+            _row(new, (index, *loc) if several else loc, owner_id, group, now) for index, new in enumerate(new_tasks)
         ]
         unmet = _lock_prerequisites(new_tasks)
         for row, new in zip(rows, new_tasks, strict=True):

@@ -77,12 +77,11 @@ def fold() -> int:
             sums[owner_id, type_name, status] += delta
         if len(rows) < 2 * len(sums) + 50:  # Not worth the writing.
             return 0
+        kept = [
+            TallyDelta(owner_id=owner_id, type_name=type_name, status=status, delta=delta)
+            for (owner_id, type_name, status), delta in sums.items()
+            if delta
+        ]
         TallyDelta.objects.filter(pk__in=[row[0] for row in rows]).delete()
-        TallyDelta.objects.bulk_create(
-            [
-                TallyDelta(owner_id=owner_id, type_name=type_name, status=status, delta=delta)
-                for (owner_id, type_name, status), delta in sums.items()
-                if delta
-            ]
-        )
-        return len(rows) - len(sums)
+        TallyDelta.objects.bulk_create(kept)
+        return len(rows) - len(kept)
