@@ -18,7 +18,9 @@ from pytest_django import Settings
 from jobs.models import Level
 from pixtasks.accounts.models import User
 from tasktypes.models import Bucket, BucketStart, ScheduledSlot, TaskType
+from tasktypes.services.submit import NewTask, submit
 from tasktypes.states import State
+from tasktypes.webhooks.services.endpoints import create_endpoint
 from tests import factories
 from tests.images import broken_images
 from tests.ledger import live_worker
@@ -48,6 +50,9 @@ def one_of_everything(number: int) -> None:
     bucket = Bucket.objects.create(key=f"bucket {number}")
     BucketStart.objects.create(bucket=bucket, started_at=timezone.now())
     ScheduledSlot.objects.create(name=f"slot {number}", slot=timezone.now())
+    endpoint, _ = create_endpoint(owner=owner, url="https://hooks.example.com/")
+    factories.end(submit([NewTask(type_name="tasktypes.housekeeping")], owner_id=owner.pk)[0])
+    assert endpoint.deliveries.count() == 1
 
 
 def url(model: Any, page: str, *args: object) -> str:
