@@ -5,10 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
+from drf_spectacular.drainage import set_override
 from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSerializerExtension
 from drf_spectacular.plumbing import ResolvedComponent
 
-from pixtasks.accounts.authentication import API_KEY_HEADER
+from pixtasks.accounts.authentication import API_KEY_HEADER, SessionAuthentication
+
+# The session of J and that of the other dialects are one scheme.
+set_override(SessionAuthentication, "suppress_collision_warning", True)
 
 
 class BearerScheme(OpenApiAuthenticationExtension):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Annotated, Any
 
+from drf_spectacular.drainage import set_override
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from tasktypes.webhooks.models import DeliveryState, WebhookEvent
@@ -83,7 +84,15 @@ class DeliveriesQuery(PageQuery):
     state: DeliveryState | None = None
 
 
-class WebhookEndpoint(BaseModel):
+class Answer(BaseModel):
+    """A body of a response."""
+
+
+# A model may stand in an operation's answer and within a page of another one: it is the same component.
+set_override(Answer, "suppress_collision_warning", True)
+
+
+class WebhookEndpoint(Answer):
     """An endpoint; its secret is not shown."""
 
     id: int
@@ -107,14 +116,14 @@ class WebhookEndpointWithSecret(WebhookEndpoint):
     )
 
 
-class WebhookEndpointPage(BaseModel):
+class WebhookEndpointPage(Answer):
     """Endpoints, newest first."""
 
     items: list[WebhookEndpoint]
     next: str | None = Field(description="The cursor of the next page, null on the last.")
 
 
-class WebhookAttempt(BaseModel):
+class WebhookAttempt(Answer):
     """One try."""
 
     at: str
@@ -123,7 +132,7 @@ class WebhookAttempt(BaseModel):
     error: str | None = Field(description="Null for a success.")
 
 
-class WebhookDelivery(BaseModel):
+class WebhookDelivery(Answer):
     """A delivery and its tries."""
 
     id: uuid.UUID = Field(description="The event's id, the same in every try (X-Webhook-Id).")
@@ -143,7 +152,7 @@ class WebhookDeliveryDetail(WebhookDelivery):
     body: dict[str, Any]
 
 
-class WebhookDeliveryPage(BaseModel):
+class WebhookDeliveryPage(Answer):
     """Deliveries, newest first."""
 
     items: list[WebhookDelivery]
