@@ -7,6 +7,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from pixtasks.accounts.models import User
+from pixtasks.common.errors import AccessDenied
 from tasktypes.handlers import Context, Handler, register
 from tasktypes.services.audit import counter_mismatches, forget_slots
 from tasktypes.services.schedules import schedule
@@ -31,6 +33,11 @@ class Housekeeping(Handler[NoParams]):
     description = "Audit the counters of task groups; forget old workers, schedule slots and webhook deliveries."
     Params = NoParams
     time_limit = 600
+
+    def check_caller(self, params: NoParams, user: User) -> None:
+        """It is about everybody's tasks: staff only."""
+        if not user.is_staff:
+            raise AccessDenied
 
     def run(self, params: NoParams, context: Context) -> dict[str, Any]:
         """Return what was found and dropped; each mismatch is logged as an error."""

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
 from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 from pydantic import ValidationError
 
-from pixtasks.common.errors import FieldError, InvalidInput, NotFound
+from pixtasks.accounts.models import User
+from pixtasks.common.errors import AccessDenied, FieldError, InvalidInput, NotFound, RuleViolation
 from pixtasks.common.wording import Loc, field_errors
 from tasktypes.handlers import handlers
 from tasktypes.models import Task
@@ -44,27 +45,45 @@ class BatchItem:
 
 def dedup_key(name: str, payload: Mapping[str, Any]) -> str:
     """Return the key that equal payloads of one name share: the sha256 of name and canonical JSON (CONTRACT X40)."""
-    canonical = orjson.dumps(dict(payload), option=orjson.OPT_SORT_KEYS)
-    return hashlib.sha256(name.encode() + b"\x00" + canonical).hexdigest()
+    return hashlib.sha256(f"{name}\0{canonical_json(payload)}".encode()).hexdigest()
 
 
-def submit_once(name: str, payload: Mapping[str, Any], *, owner_id: int, loc: Loc = ("body", "payload")) -> Submitted:
+def canonical_json(payload: Mapping[str, Any]) -> str:
+    """Return the same text for equal payloads: keys sorted, no blanks."""
+    # orjson would refuse integers above 64 bits.
+    return json.dumps(dict(payload), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def submit_once(
+    name: str,
+    payload: Mapping[str, Any],
+    *,
+    owner_id: int,
+    caller: User | None = None,
+    loc: Loc = ("body", "payload"),
+) -> Submitted:
     """Submit a task unless the owner has the same one: that one's ``max_retries`` grows by one instead (D05).
 
     A task that failed or was cancelled runs again; one that succeeded does not (CONTRACT X41).
 
+    Args:
+        caller: who asks, where the handler is to say whether they may.
+
     Raises:
         InvalidInput: the payload does not fit the handler's model.
         NotFound: there is no such handler.
+        RuleViolation, AccessDenied: the payload names what is not there, or somebody else's.
     """
+    _check(name, payload, caller, loc)
     key = dedup_key(name, payload)
     new = NewTask(type_name=name, parameters=payload, dedup_key=key)
     for _ in range(_TRIES):
-        present = Task.objects.filter(created_by_id=owner_id, dedup_key=key).first()
-        if present is not None:
-            return _again(present)
         try:
             with transaction.atomic():
+                same = Task.objects.filter(created_by_id=owner_id, dedup_key=key)
+                present = same.select_for_update(of=("self",)).first()
+                if present is not None:
+                    return _again_all([present])[present.pk]
                 task = submit([new], owner_id=owner_id, loc=loc)[0]
         except IntegrityError:
             continue  # The same payload came at the same moment: it is there now.
@@ -73,11 +92,17 @@ def submit_once(name: str, payload: Mapping[str, Any], *, owner_id: int, loc: Lo
 
 
 def submit_batch(
-    name: str, payloads: Sequence[Mapping[str, Any]], *, owner_id: int, atomic: bool = False
+    name: str,
+    payloads: Sequence[Mapping[str, Any]],
+    *,
+    owner_id: int,
+    caller: User | None = None,
+    atomic: bool = False,
 ) -> list[BatchItem]:
     """Submit many payloads; the valid ones in one transaction and a handful of statements (CONTRACT X42).
 
     Args:
+        caller: who asks, where the handler is to say whether they may.
         atomic: all or nothing.
 
     Raises:
@@ -85,9 +110,24 @@ def submit_batch(
         NotFound: there is no such handler.
     """
     keys = [dedup_key(name, payload) for payload in payloads]
-    faults = _faults(name, payloads)
+    faults = _faults(name, payloads, caller)
     if atomic and faults:
         raise InvalidInput([fault for index in sorted(faults) for fault in faults[index]])
+    for _ in range(_TRIES):
+        try:
+            return _submit_valid(name, payloads, keys, faults, owner_id)
+        except IntegrityError:
+            continue  # One of the payloads came at the same moment: it is there now.
+    raise IntegrityError(f"payloads of {name} are being submitted and deleted at once")
+
+
+def _submit_valid(
+    name: str,
+    payloads: Sequence[Mapping[str, Any]],
+    keys: Sequence[str],
+    faults: Mapping[int, list[FieldError]],
+    owner_id: int,
+) -> list[BatchItem]:
     with transaction.atomic():
         wanted = sorted({key for index, key in enumerate(keys) if index not in faults})
         there = {
@@ -118,22 +158,29 @@ def submit_batch(
     return items
 
 
-def _faults(name: str, payloads: Sequence[Mapping[str, Any]]) -> dict[int, list[FieldError]]:
-
+def _check(name: str, payload: Mapping[str, Any], caller: User | None, loc: Loc) -> None:
     handler = handlers.get(name)
     if handler is None:
         raise NotFound(f"Unknown task type: {name}; known are: {', '.join(handlers.names())}")
+    try:
+        params = handler.Params.model_validate(dict(payload))
+    except ValidationError as error:
+        raise InvalidInput(field_errors(error, loc)) from error
+    if caller is not None:
+        handler.check_caller(params, caller)
+
+
+def _faults(name: str, payloads: Sequence[Mapping[str, Any]], caller: User | None) -> dict[int, list[FieldError]]:
     found: dict[int, list[FieldError]] = {}
     for index, payload in enumerate(payloads):
+        loc: Loc = ("body", index, "payload")
         try:
-            handler.Params.model_validate(dict(payload))
-        except ValidationError as error:
-            found[index] = field_errors(error, ("body", index, "payload"))
+            _check(name, payload, caller, loc)
+        except InvalidInput as error:
+            found[index] = error.errors
+        except (RuleViolation, AccessDenied) as error:
+            found[index] = [FieldError(loc, error.message)]
     return found
-
-
-def _again(task: Task) -> Submitted:
-    return _again_all([task])[task.pk]
 
 
 def _again_all(tasks: Sequence[Task]) -> dict[int, Submitted]:

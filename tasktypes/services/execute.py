@@ -50,10 +50,13 @@ def run_message(type_name: str, task_id: int, attempt: int, *, worker: str, carr
         return 0
     done = 0
     batch = [first]
+    # A line for each task would cost rows of milliseconds more than their work does.
+    level = logging.INFO if handler.batch == 1 else logging.DEBUG
     drained_at = time.monotonic() + DRAIN_SECONDS
     with Heartbeat() as heartbeat:
         while batch:
-            _run_batch(handler, batch, heartbeat)
+            logger.log(level, "Found %d eligible '%s' tasks", len(batch), type_name)
+            _run_batch(handler, batch, heartbeat, level)
             done += len(batch)
             if time.monotonic() >= drained_at or stop_notice.given:
                 break
@@ -62,11 +65,15 @@ def run_message(type_name: str, task_id: int, attempt: int, *, worker: str, carr
     return done
 
 
-def _run_batch(handler: Handler[Any], batch: list[Claimed], heartbeat: Heartbeat) -> None:
+def _run_batch(handler: Handler[Any], batch: list[Claimed], heartbeat: Heartbeat, level: int) -> None:
     contexts = [LeasedContext(task, time_limit=handler.time_limit) for task in batch]
     heartbeat.hold(contexts)
     settlements = [ended for context in contexts if (ended := run_one(handler, context)) is not None]
-    settle_patiently(settlements)
+    accepted = settle_patiently(settlements)
+    if logger.isEnabledFor(level):
+        for ended in settlements:
+            if ended.status == State.COMPLETED and ended.task_id in accepted:
+                logger.log(level, "Completed task %d successfully", ended.task_id)
     heartbeat.hold([])
 
 
@@ -93,13 +100,17 @@ def run_one(handler: Handler[Any], context: LeasedContext) -> Settlement | None:
     return Settlement(task_id=task.id, attempt=task.attempt, status=State.COMPLETED, result=result or {})
 
 
-def settle_patiently(settlements: list[Settlement]) -> None:
-    """Settle, waiting out a database that is down for some seconds rather than throwing finished work away."""
+def settle_patiently(settlements: list[Settlement]) -> set[int]:
+    """Settle, waiting out a database that is down for some seconds rather than throwing finished work away.
+
+    Returns:
+        The ids whose settlement was accepted.
+    """
     if not settlements:
-        return
+        return set()
     for attempt in range(_SETTLE_TRIES):
         try:
-            settle(settlements)
+            return settle(settlements)
         except (OperationalError, InterfaceError) as error:
             if attempt == _SETTLE_TRIES - 1:
                 raise
@@ -107,5 +118,4 @@ def settle_patiently(settlements: list[Settlement]) -> None:
             connection.close()
             close_old_connections()
             time.sleep(0.5 * 2**attempt)
-        else:
-            return
+    return set()

@@ -9,6 +9,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from pixtasks.accounts.models import User
+from pixtasks.common.errors import AccessDenied
 from tasktypes.handlers import Context, EndedTask, Handler, register
 from tasktypes.webhooks.services import deliveries, events, sending
 
@@ -34,6 +36,10 @@ class Deliver(Handler[DeliverParams]):
     Params = DeliverParams
     time_limit = 60
     max_retries = events.MAX_RETRIES
+
+    def check_caller(self, params: DeliverParams, user: User) -> None:
+        """Refuse: the product makes these itself; a delivery that is dead is sent again by its own request."""
+        raise AccessDenied("Webhook deliveries are made by the product; send one again by its redeliver request")
 
     def run(self, params: DeliverParams, context: Context) -> dict[str, Any]:
         """Send it once."""

@@ -1,0 +1,1 @@
+"""Dialect D: typed tasks with de-duplication at ``/tasks`` (CONTRACT 2.5)."""
