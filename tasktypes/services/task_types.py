@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
 from pixtasks.accounts.models import User
-from pixtasks.common.errors import AccessDenied, Conflict, FieldError, InvalidInput, NotFound
+from pixtasks.common.errors import AccessDenied, Conflict, FieldError, InvalidInput, NotFound, RuleViolation
 from pixtasks.common.wording import Loc
 from tasktypes.handlers import handlers
 from tasktypes.handlers.registry import RESERVED_NAMES
@@ -63,6 +63,18 @@ def type_for(type_id: int) -> TaskType:
     if found is None:
         raise NotFound(f"Task type {type_id} not found")
     return found
+
+
+def known_types(names: Collection[str]) -> set[str]:
+    """Return the names, once each is known to be that of a declared type, active or not.
+
+    Raises:
+        RuleViolation: one is not: whoever asks for it would wait for ever (CONTRACT X10).
+    """
+    wanted = set(names)
+    if unknown := sorted(wanted - set(TaskType.objects.filter(name__in=wanted).values_list("name", flat=True))):
+        raise RuleViolation(f"Unknown task type: {', '.join(unknown)}; register it first")
+    return wanted
 
 
 def update_type(task_type: TaskType, *, actor: User, **changes: Any) -> TaskType:

@@ -1,0 +1,1 @@
+"""Dialect R: task types and tasks for outside workers (CONTRACT R01–R35)."""
