@@ -8,12 +8,28 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from jobs.engines import EngineNotConfigured, UnknownEngine, resolve
-from jobs.models import Level
+from jobs.models import Image, Level
 from jobs.services import chunks, files, near_duplicates, validation
+from jobs.services.access import job_for
 from jobs.services.crawl_jobs import DOWNLOAD
 from jobs.services.download import download_chunk
+from pixtasks.accounts.models import User
+from pixtasks.common.errors import AccessDenied, NotFound, RuleViolation
 from tasktypes.handlers import Context, EndedTask, Handler, register
 from tasktypes.services.schedules import schedule
+
+
+def _own_job(user: User, job_id: int) -> None:
+    """Let a caller launch work on jobs of their own only.
+
+    Raises:
+        RuleViolation: there is no such job.
+        AccessDenied: it is somebody else's.
+    """
+    try:
+        job_for(user, job_id)
+    except NotFound as error:
+        raise RuleViolation(f"There is no crawl job {job_id}") from error
 
 
 class DownloadParams(BaseModel):
@@ -43,6 +59,18 @@ class DownloadImages(Handler[DownloadParams]):
         except (UnknownEngine, EngineNotConfigured):
             return ""
         return f"engine:{engine.name}" if engine.rate_limited else ""
+
+    def check_caller(self, params: DownloadParams, user: User) -> None:
+        """Refuse: a chunk has one task, which its job makes; a second one would count its images twice."""
+        _own_job(user, params.job_id)
+        raise RuleViolation(
+            f"The chunks of a job are started by POST /api/v1/jobs/{params.job_id}/start, "
+            f"and run again by POST /api/v1/jobs/{params.job_id}/retry"
+        )
+
+    def retried_by(self, params: DownloadParams) -> str:
+        """Name the job's retry."""
+        return f"POST /api/v1/jobs/{params.job_id}/retry"
 
     def run(self, params: DownloadParams, context: Context) -> dict[str, Any]:
         """Crawl, and return the chunk's counts."""
@@ -77,6 +105,17 @@ class ValidateImages(Handler[ValidationParams]):
     def rate_key(self, params: ValidationParams) -> str:
         """Return the level's bucket (CONTRACT J29)."""
         return f"validation:{self.level.value}"
+
+    def check_caller(self, params: ValidationParams, user: User) -> None:
+        """Ask for the caller's own job, and for images of it."""
+        _own_job(user, params.job_id)
+        wanted = set(params.image_ids)
+        if Image.objects.filter(job_id=params.job_id, pk__in=wanted).count() != len(wanted):
+            raise RuleViolation(f"image_ids names images that are not of job {params.job_id}")
+
+    def retried_by(self, params: ValidationParams) -> str:
+        """Name the validation of the job."""
+        return f"POST /api/v1/validation/job/{params.job_id}/"
 
     def run(self, params: ValidationParams, context: Context) -> dict[str, Any]:
         """Validate, and return how many were valid."""
@@ -133,6 +172,14 @@ class FindNearDuplicates(Handler[NearDuplicatesParams]):
     Params = NearDuplicatesParams
     time_limit = 1800
 
+    def check_caller(self, params: NearDuplicatesParams, user: User) -> None:
+        """Ask for the caller's own job."""
+        _own_job(user, params.job_id)
+
+    def retried_by(self, params: NearDuplicatesParams) -> str:
+        """Name the validation of the job."""
+        return f"POST /api/v1/validation/job/{params.job_id}/"
+
     def run(self, params: NearDuplicatesParams, context: Context) -> dict[str, Any]:
         """Mark look-alikes, and return how many."""
         return near_duplicates.mark_near_duplicates(params.job_id, context)
@@ -153,6 +200,11 @@ class SweepFiles(Handler[NoParams]):
     description = "Drop image files that no image row points to any more."
     Params = NoParams
     time_limit = 3600
+
+    def check_caller(self, params: NoParams, user: User) -> None:
+        """It goes over everybody's files: staff only."""
+        if not user.is_staff:
+            raise AccessDenied
 
     def run(self, params: NoParams, context: Context) -> dict[str, Any]:
         """Sweep, and return how many files were looked at and dropped."""

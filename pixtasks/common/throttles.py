@@ -129,8 +129,12 @@ class FlowLimit:
     def __init__(self, scope: str) -> None:
         self.scope = scope
 
-    def take(self, ident: str) -> None:
+    def take(self, ident: str, *, weight: int = 1) -> None:
         """Count one call.
+
+        Args:
+            ident: whose calls are counted together.
+            weight: as how many it counts; one above the limit passes alone, where nothing else was counted.
 
         Raises:
             RateLimited: the limit is reached; ``retry_after`` says when the next call may come.
@@ -138,7 +142,8 @@ class FlowLimit:
         rate = rate_of(self.scope)
         if rate is None:
             return
-        wait: float = _guarded(lambda cache: self._take(cache, _key(self.scope, ident), rate))
+        weight = min(weight, rate.number)
+        wait: float = _guarded(lambda cache: self._take(cache, _key(self.scope, ident), rate, weight))
         if wait > 0:
             raise RateLimited(
                 f"Too many requests: at most {rate.number} in {rate.seconds} seconds. "
@@ -147,24 +152,24 @@ class FlowLimit:
             )
 
     @staticmethod
-    def _take(cache: BaseCache, key: str, rate: Rate) -> float:
+    def _take(cache: BaseCache, key: str, rate: Rate, weight: int) -> float:
         """Return 0 where the call may go on, else the seconds to wait."""
         window, inside = divmod(time.time(), rate.seconds)
         before, now = f"{key}:{int(window) - 1}", f"{key}:{int(window)}"
         counts = cache.get_many([before, now])
         past, current = int(counts.get(before, 0)), int(counts.get(now, 0))
         share = 1 - inside / rate.seconds
-        if current + past * share + 1 > rate.number:
-            if current + 1 > rate.number or not past:
+        if current + past * share + weight > rate.number:
+            if current + weight > rate.number or not past:
                 return rate.seconds - inside
-            # The share of the window before must fall until there is room for one more.
-            return max(0.001, (share - (rate.number - current - 1) / past) * rate.seconds)
+            # The share of the window before must fall until there is room for this call.
+            return max(0.001, (share - (rate.number - current - weight) / past) * rate.seconds)
         if now not in counts:
             cache.add(now, 0, 2 * rate.seconds)
         try:
-            cache.incr(now)
+            cache.incr(now, weight)
         except ValueError:  # Evicted in between: the count starts again.
-            cache.set(now, 1, 2 * rate.seconds)
+            cache.set(now, weight, 2 * rate.seconds)
         return 0.0
 
 

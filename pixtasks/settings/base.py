@@ -105,6 +105,7 @@ REST_FRAMEWORK = {
     "DEFAULT_THROTTLE_CLASSES": ["pixtasks.common.throttles.GeneralThrottle"],
     "DEFAULT_THROTTLE_RATES": {
         "general": env.text("PIXTASKS_API_RATE", "6000/minute"),
+        "launch": env.text("PIXTASKS_LAUNCH_RATE", "6000/minute"),  # Tasks, not requests.
         "start_job": env.text("PIXTASKS_START_JOB_RATE", "10/minute"),
         "login_address": env.text("PIXTASKS_LOGIN_ADDRESS_RATE", "60/minute"),
         "login_account": env.text("PIXTASKS_LOGIN_ACCOUNT_RATE", "10/minute"),

@@ -66,3 +66,6 @@ PIXTASKS_IDEMPOTENCY_SECONDS = env.number("PIXTASKS_IDEMPOTENCY_SECONDS", 86_400
 # Webhooks: seconds that a receiver has for its answer, and how long ended deliveries stay in the log.
 PIXTASKS_WEBHOOK_SECONDS = env.decimal("PIXTASKS_WEBHOOK_SECONDS", 10, minimum=0.1)
 PIXTASKS_WEBHOOK_KEEP_DAYS = env.number("PIXTASKS_WEBHOOK_KEEP_DAYS", 90, minimum=1)
+
+# How long dialect C answers about a finished task from the cache; 0 = always from the database. Seconds.
+PIXTASKS_STATUS_CACHE_SECONDS = env.number("PIXTASKS_STATUS_CACHE_SECONDS", 10)

@@ -6,11 +6,15 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 
 from pydantic import BaseModel
 
 from tasktypes.states import State
+
+if TYPE_CHECKING:
+    # Handlers are imported before Django's models can be.
+    from pixtasks.accounts.models import User
 
 
 class TaskCancelled(Exception):
@@ -162,6 +166,18 @@ class Handler(Generic[ParamsType]):
 
     def rate_key(self, params: ParamsType) -> str:
         """Return the bucket whose limit a start counts against; empty for none."""
+        return ""
+
+    def check_caller(self, params: ParamsType, user: User) -> None:
+        """Look whether a user may launch this with these params; services of the product itself need not ask.
+
+        Raises:
+            RuleViolation: the params name what does not exist (CONTRACT X10).
+            AccessDenied: they name what is somebody else's, or it is for staff.
+        """
+
+    def retried_by(self, params: ParamsType) -> str:
+        """Return the request that retries the job or run which such a task belongs to; empty where there is none."""
         return ""
 
     def on_settled(self, tasks: Sequence[EndedTask]) -> None:

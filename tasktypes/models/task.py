@@ -165,8 +165,3 @@ class Task(models.Model):
 def celery_id(public_id: str, rings: int) -> str:
     """Return the Celery id of a task's ``rings``-th message."""
     return f"{public_id}.{rings}"
-
-
-def public_id_of(celery_id: str) -> str:
-    """Return the public id of the task that a Celery message belongs to."""
-    return celery_id.rsplit(".", 1)[0]

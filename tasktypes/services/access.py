@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from pixtasks.accounts.models import User
 from pixtasks.common.errors import AccessDenied, NotFound
 from tasktypes.models import Task
-from tasktypes.models.task import public_id_of
+
+_MOST_DIGITS = 9
 
 
 def tasks_of(user: User) -> QuerySet[Task]:
@@ -52,11 +53,20 @@ def task_by_public_id(user: User, name: str) -> Task:
         NotFound: there is none (CONTRACT X12).
         AccessDenied: it is somebody else's.
     """
-    task = Task.objects.filter(Q(public_id=name) | Q(public_id=public_id_of(name))).first()
+    public_id, ring = split_celery_id(name)
+    task = Task.objects.select_related("task_type", "retried_from").filter(public_id=public_id, rings__gte=ring).first()
     if task is None:
         raise NotFound(f"Task {name} not found")
     allow(user, task)
     return task
+
+
+def split_celery_id(name: str) -> tuple[str, int]:
+    """Return the public id and the message's number, which is 0 where the name is a public id itself."""
+    public_id, dot, ring = name.rpartition(".")
+    if dot and ring.isascii() and ring.isdecimal() and ring == str(int(ring[:_MOST_DIGITS])) and ring != "0":
+        return public_id, int(ring)
+    return name, 0
 
 
 def allow(user: User, task: Task) -> None:

@@ -15,6 +15,7 @@ from tasktypes.services import tally
 from tasktypes.services.dispatch import dispatch_after_commit
 from tasktypes.services.groups import count_reopened
 from tasktypes.services.settle import ENDED_COLUMNS, ended_task
+from tasktypes.services.status_cache import forget_after_commit
 from tasktypes.states import EventType, State
 
 
@@ -70,6 +71,7 @@ def reopen(task_ids: Sequence[int]) -> list[int]:
             for task in tasks
         )
         count_reopened(task for tasks in reopened.values() for task in tasks)
+        forget_after_commit(task.public_id for tasks in reopened.values() for task in tasks)
         for type_name in sorted(reopened):
             handler = handlers.get(type_name)
             if handler is not None:

@@ -19,6 +19,7 @@ from tasktypes.services.claim import start_by_hand
 from tasktypes.services.dispatch import dispatch_after_commit
 from tasktypes.services.lanes import lane_of
 from tasktypes.services.settle import Settlement, close, ended_task, settle, settle_dependents
+from tasktypes.services.status_cache import forget_after_commit
 from tasktypes.services.task_types import check_parameters
 from tasktypes.states import TERMINAL, State
 
@@ -47,6 +48,7 @@ def update_task(task: Task, *, actor: User, status: State | None = None, **facts
         if status is not None and status != task.status:
             _move(task, status, facts)
         _write(task.pk, facts)
+        forget_after_commit([task.public_id])
         dispatch_after_commit()
     task.refresh_from_db()
     return task
@@ -83,6 +85,7 @@ def delete_groups(group_ids: Sequence[int]) -> None:
 def _forget(rows: list[Task], *, how: str) -> None:
     """Take rows that are about to be deleted out of the tally, and fail what waits for them."""
     tally.record((row.created_by_id, row.type_name, State(row.status), None) for row in rows)
+    forget_after_commit(row.public_id for row in rows)
     waiting = [row for row in rows if row.status != State.COMPLETED]
     close(
         settle_dependents(
