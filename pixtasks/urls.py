@@ -16,6 +16,7 @@ urlpatterns = [
     path("api/v1/", include("jobs.api.urls")),
     path("api/webhooks/", include("tasktypes.webhooks.api.urls")),
     path("api/", include("tasktypes.api.registry.urls")),
+    path("", include("tasktypes.api.database.urls")),
     *([path("samples/", include("jobs.engines.sample.urls"))] if settings.PIXTASKS_SAMPLES else []),
     path("admin/", admin.site.urls),
     path("openapi.json", openapi_json, name="openapi"),
