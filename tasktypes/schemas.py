@@ -5,8 +5,8 @@ Whoever may declare a type writes both the schema and the data, so neither is tr
 * jsonschema-rs with the ``RegexOptions`` engine: patterns match in linear time, never by backtracking; ``offline``:
   nothing is fetched. Python's ``re`` under the package jsonschema offers neither.
 * Only acyclic references into the schema itself, counted as if each were written out: the **weight** of a schema.
-* Work is weight x length of the parameters, known before validation starts and limited by ``MAX_WORK``. The
-  weights were measured: one unit took at most 20 ns on one core, and a refusal takes it twice, to find out and to say where.
+* Work is weight x length of the parameters, known before validation starts and limited by ``MAX_WORK``. The weights
+  were measured: one unit took at most 20 ns on one core, twice where the parameters are refused.
 
 ``format`` is an annotation in every draft, as draft 2020-12 has it.
 """
