@@ -15,6 +15,7 @@ urlpatterns = [
     path("api/v1/auth/", include("pixtasks.accounts.api.urls")),
     path("api/v1/", include("jobs.api.urls")),
     path("api/webhooks/", include("tasktypes.webhooks.api.urls")),
+    path("api/celery/", include("tasktypes.api.celery.urls")),
     path("api/", include("tasktypes.api.registry.urls")),
     path("", include("tasktypes.api.database.urls")),
     *([path("samples/", include("jobs.engines.sample.urls"))] if settings.PIXTASKS_SAMPLES else []),
