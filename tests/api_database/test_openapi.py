@@ -1,0 +1,137 @@
+"""Dialect D in the OpenAPI document, and the document against the product (CONTRACT C07, D01, J43)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from functools import cache
+from itertools import count
+from typing import Any
+
+import pytest
+import schemathesis
+from django.core.signals import request_finished, request_started
+from django.core.wsgi import get_wsgi_application
+from django.db import close_old_connections
+from django.test import Client
+from drf_spectacular.generators import SchemaGenerator
+from hypothesis import HealthCheck
+from hypothesis import settings as limits
+from pytest_django import Settings
+from schemathesis.specs.openapi.checks import (
+    ignored_auth,
+    negative_data_rejection,
+    positive_data_acceptance,
+    unsupported_method,
+)
+
+from pixtasks.accounts.models import User
+from pixtasks.common.json import dump_json
+from tasktypes.handlers import handlers
+from tasktypes.services.database_tasks import submit_once
+from tests.accounts.factories import sign_in
+from tests.api_database.conftest import Fussy
+
+D = r"^/tasks"
+
+
+@pytest.fixture
+def document(db: None) -> Any:
+    return Client().get("/openapi.json").json()
+
+
+def test_the_name_is_a_drop_down_of_the_registered_handlers(document: Any, fussy: Fussy) -> None:
+    parameters = document["paths"]["/tasks/{task_name}"]["post"]["parameters"]
+    [name] = [one for one in parameters if one["name"] == "task_name"]
+    assert (name["in"], name["schema"]) == ("path", {"$ref": "#/components/schemas/TaskNameEnum"})
+    names = Client().get("/openapi.json").json()["components"]["schemas"]["TaskNameEnum"]
+    assert (names["type"], names["enum"]) == ("string", handlers.names())
+    assert {"ExampleDatabaseTask", "tests.fussy", "jobs.download_images"} <= set(names["enum"])
+
+
+def test_the_documented_component_names_are_there(document: Any) -> None:
+    wanted = {"CreateTaskRequest", "CreateTaskResponse", "TaskListResponse", "DatabaseTask", "TaskNameEnum"}
+    assert wanted <= set(document["components"]["schemas"])
+    create = document["paths"]["/tasks/{task_name}"]["post"]
+    body = create["requestBody"]["content"]["application/json"]["schema"]
+    assert body == {"$ref": "#/components/schemas/CreateTaskRequest"}
+    for status in ("200", "201"):
+        answer = create["responses"][status]["content"]["application/json"]["schema"]
+        assert answer == {"$ref": "#/components/schemas/CreateTaskResponse"}
+
+
+def test_every_operation_says_what_it_does_and_what_it_answers(document: Any) -> None:
+    found = {
+        (path, method): operation
+        for path, methods in document["paths"].items()
+        if path.startswith("/tasks")
+        for method, operation in methods.items()
+    }
+    assert set(found) == {
+        ("/tasks", "get"),
+        ("/tasks/stats", "get"),
+        ("/tasks/{task_id}", "get"),
+        ("/tasks/{task_id}", "delete"),
+        ("/tasks/{task_id}/retry", "patch"),
+        ("/tasks/{task_id}/retry", "post"),
+        ("/tasks/{task_name}", "post"),
+        ("/tasks/{task_name}/batch", "post"),
+    }
+    for (path, method), operation in found.items():
+        where = f"{method} {path}"
+        assert operation["summary"] and operation["tags"] == ["Tasks"], where
+        assert {"401", "422", "429", "503"} <= set(operation["responses"]), where
+        assert "task_id" not in path or {"403", "404"} <= set(operation["responses"]), where
+        assert {} in operation["security"], f"{where}: nobody need sign in during development"
+
+
+@cache
+def application() -> Any:
+    return get_wsgi_application()
+
+
+def product(environ: Any, start_response: Any) -> Any:
+    """The WSGI application, made at its first request: in a test, not while tests are collected."""
+    return application()(environ, start_response)
+
+
+schema = schemathesis.openapi.from_dict(json.loads(dump_json(SchemaGenerator().get_schema(public=True))))
+schema.app = product
+turns = count()
+
+
+@pytest.fixture
+def token(owner: User, settings: Settings) -> Iterator[str]:
+    """A token. The test's transaction stays open over many requests, as with Django's own client; none is limited."""
+    signed_in = sign_in(owner)["access_token"]
+    for signal in (request_started, request_finished):
+        signal.disconnect(close_old_connections)
+    rates = dict.fromkeys(settings.REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"], "")
+    settings.REST_FRAMEWORK = {**settings.REST_FRAMEWORK, "DEFAULT_THROTTLE_RATES": rates}
+    yield signed_in
+    for signal in (request_started, request_finished):
+        signal.connect(close_old_connections)
+
+
+@schema.include(path_regex=D).parametrize()
+@limits(
+    max_examples=20,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
+def test_the_product_answers_as_the_document_says(case: Any, owner: User, token: str) -> None:
+    """Whatever is sent: no 5xx, no status, type or body that is not documented."""
+    # An id and a name have one path between them, so a method of the one is known to the other.
+    excluded = [ignored_auth, positive_data_acceptance, unsupported_method]
+    headers = {"Authorization": f"Bearer {token}"}
+    if next(turns) % 2:
+        # It was perhaps the path that had been made wrong.
+        excluded.append(negative_data_rejection)
+        payload = {"message": "this", "count": next(turns) % 1000}
+        made = submit_once("ExampleDatabaseTask", payload, owner_id=owner.pk)
+        real = {"task_id": made.task.pk, "task_name": "ExampleDatabaseTask"}
+        case.path_parameters = {name: real[name] for name in case.path_parameters or {}}
+    response = case.call(headers=headers)
+    case.validate_response(response, excluded_checks=excluded)
