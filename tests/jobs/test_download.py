@@ -122,7 +122,7 @@ def test_a_killed_attempt_loses_nothing_and_counts_nothing_twice(
         except Killed:
             Task.objects.filter(status="running").update(lease_expires_at=database_now() - timedelta(seconds=1))
             sweep_lost()
-            Task.objects.filter(status="pending").update(due_at=database_now())
+            Task.objects.filter(status="pending").update(due_at=database_now() - timedelta(seconds=1))
     task = Task.objects.get(group=fresh(job).group)
     assert task.attempt >= 4
     job = fresh(job)

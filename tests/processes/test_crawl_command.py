@@ -177,7 +177,8 @@ def test_a_killed_command_leaves_no_process_and_its_job_goes_on_with_the_next_up
         command.end()
         wait_for(lambda: not command.survivors(), "every process gone")
     assert status(stack, 1)["job"]["status"] == "running"
-    assert "No worker was heard of lately" in stack.manage("job_status", "1").stdout
+    # Its workers are counted among the living until they have been silent for four of their beats.
+    wait_for(lambda: "No worker was heard of lately" in stack.manage("job_status", "1").stdout, "the silence noticed")
     stack.start()
     watched = stack.manage("job_status", "1", "--watch", "--json")
     assert json.loads(watched.stdout)["totals"]["stored"] == COUNT

@@ -55,7 +55,7 @@ def test_a_task_for_later_waits_for_its_time(echo: Echo, ann: User) -> None:
     later = database_now() + timedelta(hours=1)
     task = submit([NewTask(type_name="tests.echo", parameters={"message": "hi"}, run_after=later)], owner_id=ann.pk)[0]
     assert run_all() == 0
-    Task.objects.filter(pk=task.pk).update(due_at=database_now())
+    Task.objects.filter(pk=task.pk).update(due_at=database_now() - timedelta(seconds=1))
     assert run_all() == 1
 
 
