@@ -20,7 +20,7 @@ SECRET = $$($(PY) -c 'import secrets; print(secrets.token_urlsafe(64))')
 
 .PHONY: help
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: run
 run: $(RUNTIME) ## Serve http://127.0.0.1:8000 with workers and scheduler (HOST=, PORT=, WORKERS=)
@@ -72,6 +72,10 @@ schema: $(DEVELOPMENT) ## Write the OpenAPI document to openapi.yaml
 .PHONY: benchmark
 benchmark: $(DEVELOPMENT) ## Measure a crawl of 2,000 files served from this machine (ARGS="--count 500")
 	@exec $(PY) -m benchmarks.crawl $(ARGS)
+
+.PHONY: bench-ledger
+bench-ledger: $(RUNTIME) ## Measure the ledger at 1,000 and at 1,000,000 tasks (DATABASE_URL= for PostgreSQL, ROWS=)
+	@exec $(PY) -m benchmarks.ledger $(if $(ROWS),--large $(ROWS))
 
 $(RUNTIME): requirements.txt .ci/install
 	@.ci/install requirements.txt
