@@ -20,7 +20,7 @@ SECRET = $$($(PY) -c 'import secrets; print(secrets.token_urlsafe(64))')
 
 .PHONY: help
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: run
 run: $(RUNTIME) ## Serve http://127.0.0.1:8000 with workers and scheduler (HOST=, PORT=, WORKERS=)

@@ -23,7 +23,7 @@ from rich.spinner import Spinner
 from rich.text import Text
 
 from jobs.console.figures import ChunkFigures
-from jobs.console.screen import counted, plain, words
+from pixtasks.common.screen import counted, plain, words
 from tasktypes.states import State
 
 _LINE_SECONDS = 10.0

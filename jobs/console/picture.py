@@ -10,7 +10,7 @@ from rich.console import Console, RenderableType
 from rich.terminal_theme import TerminalTheme
 from rich.text import Text
 
-from jobs.console.screen import PLAIN_WIDTH
+from pixtasks.common.screen import PLAIN_WIDTH
 
 THEME = TerminalTheme(
     (22, 25, 33),

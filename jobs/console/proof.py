@@ -9,9 +9,9 @@ from pathlib import Path
 from django.core.files.storage import FileSystemStorage, Storage
 
 from jobs.console.figures import JobFigures
-from jobs.console.screen import counted
 from jobs.fetch.storage import image_key, images_storage
 from jobs.models import FetchFailure, Image
+from pixtasks.common.screen import counted
 
 _CHUNK = 1 << 20
 _NAMED = 3

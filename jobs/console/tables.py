@@ -12,10 +12,10 @@ from rich.table import Table
 from rich.text import Text
 
 from jobs.console.figures import ChunkFigures, JobFigures, ValidationFigures
-from jobs.console.screen import counted, plain, size, words
 from jobs.fetch.outcomes import Outcome
 from jobs.models import JobStatus
 from jobs.validators import Issue
+from pixtasks.common.screen import counted, plain, size, words
 from tasktypes.states import State
 
 STATUS_STYLES = {

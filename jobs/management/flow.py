@@ -8,15 +8,15 @@ from dataclasses import dataclass
 
 from jobs.console.figures import JobFigures, failed_tasks, read_chunks, read_job, read_run
 from jobs.console.live import Display
-from jobs.console.screen import counted, plain
-from jobs.management.base import owner_by_email
 from jobs.management.requests import CrawlRequest
 from jobs.models import CrawlJob, JobStatus, Level, ValidationRun
 from jobs.services.crawl_jobs import cancel_job, create_job, start_job
 from jobs.services.projects import project_by_slug
 from jobs.services.validation import start_validation
+from pixtasks.accounts.management.owners import owner_by_email
 from pixtasks.accounts.models import User
 from pixtasks.common.errors import NotFound, RuleViolation
+from pixtasks.common.screen import counted, plain
 from pixtasks.common.stop_signals import Interrupted, StopSignals
 from tasktypes.services.cancel import cancel_group
 

@@ -12,11 +12,12 @@ from django.conf import settings
 from django.core.management.base import CommandError
 from django.utils.text import slugify
 
-from jobs.console.screen import counted, plain
 from jobs.engines import parse_options, resolve
-from jobs.management.base import level_named, plain_lines, sentence
+from jobs.management.base import level_named
 from jobs.models import Level
+from pixtasks.common.commands import plain_lines, sentence
 from pixtasks.common.errors import PixtasksError
+from pixtasks.common.screen import counted, plain
 
 # CONTRACT J46.
 KEYWORDS_MOST = 50

@@ -13,10 +13,10 @@ from typing import IO
 
 from django.conf import settings
 
-from jobs.console.screen import shown_path
 from pixtasks.common import lifeline
 from pixtasks.common.errors import Unavailable
 from pixtasks.common.running import running_up
+from pixtasks.common.screen import shown_path
 from pixtasks.common.stop_signals import StopSignals
 from tasktypes.services.inspect import live_workers
 

@@ -14,10 +14,10 @@ from rich.console import Console
 from jobs.console.figures import ChunkFigures
 from jobs.console.live import Bars, Lines, make_display
 from jobs.console.picture import save_picture
-from jobs.console.screen import counted, make_console, plain, shown_path, size
 from jobs.console.tables import issue_meaning, outcome_meaning
 from jobs.fetch.outcomes import Outcome
 from jobs.validators import Issue
+from pixtasks.common.screen import counted, make_console, plain, shown_path, size
 from tasktypes.states import State
 
 

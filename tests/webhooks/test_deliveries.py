@@ -112,6 +112,20 @@ def test_staff_may_follow_somebodys_task_and_hear_of_no_other(ann: User, receive
     assert other.status == "completed"
 
 
+def test_of_tasks_that_end_together_each_is_told_to_its_own_owner(ann: User, bob: User, receiver: Receiver) -> None:
+    boss = User.objects.create_user("boss@example.com", is_staff=True)
+    expected = set()
+    settlements = []
+    for owner in (ann, bob, boss):
+        task = put(owner)
+        expected.add((endpoint_of(owner, receiver)[0].pk, task.pk))
+        assert claim(task.pk, 0, worker="tests", carrier="m1") is not None
+        settlements.append(Settlement(task_id=task.pk, attempt=1, status=State.COMPLETED, result={}))
+    settle(settlements)
+    assert set(WebhookDelivery.objects.values_list("endpoint_id", "task_number")) == expected
+    assert {task.created_by_id for task in senders()} == {ann.pk, bob.pk, boss.pk}
+
+
 def test_a_task_may_say_which_events_it_causes(ann: User, receiver: Receiver) -> None:
     """CONTRACT X48."""
     endpoint_of(ann, receiver)
@@ -321,8 +335,11 @@ def test_a_delivery_that_is_sent_again_waits_for_an_earlier_one(ann: User, recei
     redeliver(first.event_id, actor=ann)
     redeliver(second.event_id, actor=ann)
     receiver.requests.clear()
+    receiver.answers = [500]
     run_all()
-    assert receiver.events == ["task.failed", "task.cancelled"]
+    assert receiver.events == ["task.failed"]
+    retry_now()
+    assert receiver.events == ["task.failed", "task.failed", "task.cancelled"]
 
 
 def test_retrying_the_sender_as_a_task_sends_again_too(ann: User, receiver: Receiver) -> None:

@@ -8,9 +8,9 @@ from django.core.management.base import CommandParser
 from rich.text import Text
 
 from jobs.console.figures import read_job
-from jobs.console.screen import as_json, counted
 from jobs.management.base import JobsCommand, job_by_id
 from jobs.services.crawl_jobs import cancel_job
+from pixtasks.common.screen import as_json, counted
 
 
 class Command(JobsCommand):

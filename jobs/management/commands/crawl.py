@@ -10,13 +10,14 @@ from django.db import DatabaseError
 from rich.text import Text
 
 from jobs.console.live import make_display
-from jobs.console.screen import as_json, counted
 from jobs.console.tables import job_summary
-from jobs.management.base import JobsCommand, owner_by_email
+from jobs.management.base import JobsCommand
 from jobs.management.flow import Finished, run_crawl
 from jobs.management.requests import read_request
 from jobs.management.workers import Workers
 from jobs.models import JobStatus
+from pixtasks.accounts.management.owners import owner_by_email
+from pixtasks.common.screen import as_json, counted
 from pixtasks.common.stop_signals import INTERRUPTED, StopSignals
 
 

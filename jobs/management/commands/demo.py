@@ -17,7 +17,6 @@ from jobs.console.figures import JobFigures
 from jobs.console.live import make_display
 from jobs.console.picture import save_picture
 from jobs.console.proof import Check, example_keys, images_folder, prove
-from jobs.console.screen import as_json, counted, shown_path, size
 from jobs.console.tables import job_summary
 from jobs.engines import resolve
 from jobs.management.base import JobsCommand
@@ -26,6 +25,7 @@ from jobs.management.requests import CrawlRequest
 from jobs.management.workers import Workers
 from jobs.models import JobStatus, Level
 from pixtasks.common.errors import PixtasksError
+from pixtasks.common.screen import as_json, counted, shown_path, size
 from pixtasks.common.stop_signals import INTERRUPTED, StopSignals
 from tasktypes.states import State
 

@@ -10,7 +10,6 @@ from rich.text import Text
 
 from jobs.console.figures import read_job
 from jobs.console.live import make_display
-from jobs.console.screen import as_json, counted
 from jobs.console.tables import issue_table, verdict_line
 from jobs.management.base import JobsCommand, job_by_id, level_named
 from jobs.management.flow import validate
@@ -18,6 +17,7 @@ from jobs.management.workers import Workers, somebody_works
 from jobs.models import CrawlJob, Image, Level
 from jobs.services.validation import start_validation
 from pixtasks.common.errors import NotFound
+from pixtasks.common.screen import as_json, counted
 from pixtasks.common.stop_signals import INTERRUPTED, Interrupted, StopSignals
 
 
