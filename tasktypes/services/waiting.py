@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Collection
 from threading import BoundedSemaphore
+from time import monotonic, sleep
 from typing import TypeVar
 
 from django.db.models.functions import Now
@@ -37,9 +37,9 @@ def claim_or_wait(
     if taken or seconds <= 0 or not _seats.acquire(blocking=False):
         return taken
     try:
-        deadline = time.monotonic() + seconds
-        while not taken and (left := deadline - time.monotonic()) > 0:
-            time.sleep(min(PAUSE, left))
+        deadline = monotonic() + seconds
+        while not taken and (left := deadline - monotonic()) > 0:
+            sleep(min(PAUSE, left))
             if work_waits(type_names=type_names, owner_id=owner_id):
                 taken = claim()
         return taken
