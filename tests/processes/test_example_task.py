@@ -41,5 +41,9 @@ def test_an_example_task_is_found_processed_and_shown_as_a_success(stack: Stack)
     again = user.post("/tasks/ExampleDatabaseTask", {"payload": {"message": "this", "count": 1}})
     assert (again["id"], again["status"], again["is_duplicate"]) == (task["id"], "success", True)
 
+    # A stop is seen in the log, part by part, and ends well.
     assert stack.stop(signal.SIGINT) == 0
+    for line in ("stopping", "Warm shutdown", "dispatcher stopped", "Shutting down"):
+        assert line in stack.log, line
+    assert "is killed" not in stack.log
     assert stack.log.count("Processing task with message='this', count=1") == 1

@@ -43,7 +43,7 @@ class Command(TaskCommand):
         self.console.print(table)
         self.console.print(
             Text(
-                f" {counted(over_all.total, 'task')}. Wait (median) and run (mean) are seconds of the latest 1,000 that "
+                f" {counted(over_all.total, 'task')}. Wait (median) and run (mean): seconds of the latest 1,000 that "
                 "ended. The success rate leaves cancelled ones out.",
                 "dim",
             )
