@@ -17,8 +17,9 @@ T = TypeVar("T")
 
 PAUSE = 0.5
 """Seconds between two looks."""
-# Every one that waits holds a thread and a database connection; those beyond are answered at once.
-_seats = BoundedSemaphore(64)
+SEATS = 64
+"""Every one that waits holds a thread and a database connection; those beyond so many are answered at once."""
+_seats = BoundedSemaphore(SEATS)
 
 
 def claim_or_wait(
