@@ -16,6 +16,7 @@ from tasktypes.states import State
 from tasktypes.webhooks.services.deliveries import redeliver
 from tasktypes.webhooks.services.endpoints import change_endpoint, delete_endpoint
 from tasktypes.webhooks.services.events import DELIVER
+from tests import factories
 from tests.ledger import run_all, run_task
 from tests.webhooks.conftest import delivery, endpoint_of, put, ran
 from tests.webhooks.receiver import Receiver
@@ -148,3 +149,30 @@ def test_an_endpoint_that_is_switched_off_or_deleted_gets_nothing(ann: User, rec
             redeliver(row.event_id, actor=ann)
         row.delete()
     assert receiver.requests == []
+
+
+def test_it_makes_no_difference_who_ran_the_task(ann: User, receiver: Receiver) -> None:
+    """CONTRACT R29: a declared type, ended by a caller's PUT and by an outside worker; what is deleted does not end."""
+    client = factories.client_of(ann)
+    kind = client.post("/api/task-types", {"name": "video"}, format="json").json()["id"]
+    endpoint_of(ann, receiver, task_type="video")
+    by_put, by_worker, deleted = (
+        client.post("/api/tasks", {"task_type_id": kind, "parameters": {}}, format="json").json()["id"]
+        for _ in range(3)
+    )
+    body = {"status": "completed", "result": {"frames": 7}}
+    assert client.put(f"/api/tasks/{by_put}", body, format="json").status_code == 200
+    (claimed,) = client.post(
+        "/api/tasks/claim", {"task_types": ["video"], "worker": "w", "limit": 1}, format="json"
+    ).json()
+    assert claimed["id"] == by_worker
+    token = {"lease_token": claimed["lease_token"], "attempt": claimed["attempt"], "error_message": "no film"}
+    assert client.post(f"/api/tasks/{by_worker}/fail", token, format="json").status_code == 200
+    assert client.delete(f"/api/tasks/{deleted}").status_code == 204
+    run_all()
+    assert [(one.document["task"]["id"], one.document["event"]) for one in receiver.requests] == [
+        (by_put, "task.completed"),
+        (by_worker, "task.failed"),
+    ]
+    assert receiver.requests[0].document["task"]["result"] == {"frames": 7}
+    assert receiver.requests[1].document["task"]["error_message"] == "no film"
