@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +60,8 @@ def celery_settings(*, redis_url: str, broker_folder: Path) -> dict[str, Any]:
     else:
         for folder in ("messages", "control"):
             (broker_folder / folder).mkdir(mode=0o700, parents=True, exist_ok=True)
+        for exchange in ("default", "celery.pidbox", "reply.celery.pidbox"):
+            _empty_exchange(broker_folder / "control" / f"{exchange}.exchange")
         settings["broker_url"] = "filesystem://localhost/"
         settings["broker_transport_options"] = {
             "data_folder_in": str(broker_folder / "messages"),
@@ -67,3 +72,18 @@ def celery_settings(*, redis_url: str, broker_folder: Path) -> dict[str, Any]:
         # With 1, acknowledgements wait for the end of a two-second drain loop: two tasks per two seconds.
         settings["worker_prefetch_multiplier"] = 0
     return settings
+
+
+def _empty_exchange(path: Path) -> None:
+    """Make the file that holds an exchange's queues, before anybody binds one.
+
+    Kombu opens a file that is not there yet for writing and locks it afterwards: of two that do so at once the second
+    cuts off what the first has written, and then nobody can read it any more.
+    """
+    if path.exists():
+        return
+    draft = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
+    draft.write_text("[]")
+    with contextlib.suppress(FileExistsError):
+        os.link(draft, path)
+    draft.unlink(missing_ok=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -94,6 +96,17 @@ def test_the_statistics_are_the_workers_own(stack: Stack) -> None:
     call(stack, "DELETE", f"/tasks/{task_id}")
 
 
+def test_the_statistics_do_not_wait_for_a_worker_that_is_silent(stack: Stack) -> None:
+    worker = stack.children()["worker"]
+    os.kill(worker, signal.SIGSTOP)
+    try:
+        found = call(stack, "GET", "/stats")
+    finally:
+        os.kill(worker, signal.SIGCONT)
+    assert [figures["answered"] for figures in found["worker_stats"].values()] == [False]
+    assert "ExampleDatabaseTask" in found["registered_tasks"]
+
+
 def test_the_walkthrough_runs_to_its_end(stack: Stack) -> None:
     script = ROOT / "docs" / "apis" / "celery_walkthrough.py"
     result = subprocess.run(
@@ -112,4 +125,5 @@ def test_the_log_is_utf_8_and_holds_the_lines_of_the_dialect(stack: Stack) -> No
     wait_for(lambda: f"📊 Task status: {task_id} is SUCCESS" in stack.log, "the last line", seconds=30)
     for line in ("📤 Launching task: ExampleDatabaseTask", f"✅ Task launched: ExampleDatabaseTask {task_id}"):
         assert line in stack.log
-    assert "🚫 Revoking task: " in stack.log or "terminate" not in stack.log
+    call(stack, "DELETE", f"/tasks/{task_id}")
+    wait_for(lambda: f"🚫 Revoking task: {task_id}" in stack.log, "the line of the revoke", seconds=30)
