@@ -10,13 +10,20 @@ from django.utils import timezone
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
+from pixtasks.accounts.models import User
+from pixtasks.accounts.services.users import local_user
 from tasktypes.models import Task
 from tasktypes.services.claim import claim
-from tests.api_celery.launching import API, launch
+from tasktypes.services.launch import Launch, launch
+from tests.api_celery.launching import API, GREET
 from tests.ledger import live_worker
 
 WORKER = "worker@tests"
 EMPTY = {"active_tasks": {}, "scheduled_tasks": {}, "registered_tasks": [], "worker_stats": {}}
+
+
+def launched(owner: User, **more: Any) -> Task:
+    return launch(Launch(task_type=GREET, params={"name": "Ann"}, **more), caller=owner)
 
 
 def stats(client: APIClient) -> Any:
@@ -33,16 +40,14 @@ def deaf_worker(db: None, settings: Settings) -> None:
 
 
 def test_without_a_worker_everything_is_empty(client: APIClient) -> None:
-    launch(client, countdown=60)
+    launched(local_user(), countdown=60)
     assert stats(client) == EMPTY
 
 
 @pytest.mark.usefixtures("deaf_worker")
-def test_while_nobody_answers_it_says_what_the_ledger_knows(client: APIClient, settings: Settings) -> None:
-    url, settings.REDIS_URL = settings.REDIS_URL, ""
-    task, later = launch(client), launch(client, countdown=60)
+def test_while_nobody_answers_it_says_what_the_ledger_knows(client: APIClient) -> None:
+    task, later = launched(local_user()), launched(local_user(), countdown=60)
     claim(task.pk, 0, worker=WORKER, carrier=f"{task.public_id}.1")
-    settings.REDIS_URL = url
     found = stats(client)
     assert [one["task_id"] for one in found["active_tasks"][WORKER]] == [task.public_id]
     assert found["active_tasks"][WORKER][0]["id"] == f"{task.public_id}.1"
@@ -54,12 +59,10 @@ def test_while_nobody_answers_it_says_what_the_ledger_knows(client: APIClient, s
 
 @pytest.mark.usefixtures("deaf_worker")
 def test_only_staff_see_tasks_that_are_not_their_own(
-    ann_client: APIClient, bob_client: APIClient, client: APIClient, settings: Settings
+    ann: User, ann_client: APIClient, bob_client: APIClient, client: APIClient
 ) -> None:
-    url, settings.REDIS_URL = settings.REDIS_URL, ""
-    running, later = launch(ann_client), launch(ann_client, countdown=60)
+    running, later = launched(ann), launched(ann, countdown=60)
     claim(running.pk, 0, worker=WORKER, carrier="m")
-    settings.REDIS_URL = url
 
     def seen(who: APIClient) -> list[str]:
         found = stats(who)
@@ -70,15 +73,14 @@ def test_only_staff_see_tasks_that_are_not_their_own(
 
 
 @pytest.mark.usefixtures("deaf_worker")
-def test_scheduled_are_those_that_wait_for_their_time_the_next_one_first(client: APIClient, settings: Settings) -> None:
-    url, settings.REDIS_URL = settings.REDIS_URL, ""
-    launch(client)
-    tomorrow, soon = launch(client, countdown=86_400), launch(client, countdown=60, priority=900)
-    rung = launch(client)
+def test_scheduled_are_those_that_wait_for_their_time_the_next_one_first(client: APIClient) -> None:
+    user = local_user()
+    launched(user)
+    tomorrow, soon = launched(user, countdown=86_400), launched(user, countdown=60, priority=900)
+    rung = launched(user)
     Task.objects.filter(pk=rung.pk).update(
         published_at=timezone.now(), due_at=timezone.now() + timedelta(seconds=5), rings=1
     )
-    settings.REDIS_URL = url
     found = stats(client)["scheduled_tasks"]["ledger"]
     assert [one["task_id"] for one in found] == [soon.public_id, tomorrow.public_id]
     assert found[0]["eta"].endswith("Z")
