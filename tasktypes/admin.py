@@ -10,6 +10,7 @@ from tasktypes.models import (
     Bucket,
     BucketStart,
     ScheduledSlot,
+    TallyDelta,
     Task,
     TaskEvent,
     TaskGroup,
@@ -104,6 +105,14 @@ class BucketStartAdmin(ReadOnlyAdmin):
     list_select_related = ("bucket",)
     search_fields = ("bucket__key",)
     show_full_result_count = False
+
+
+@admin.register(TallyDelta)
+class TallyDeltaAdmin(ReadOnlyAdmin):
+    """What the totals of lists are made of."""
+
+    list_display = ("id", "owner_id", "type_name", "status", "delta")
+    list_filter = ("status",)
 
 
 @admin.register(ScheduledSlot)
