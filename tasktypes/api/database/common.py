@@ -24,6 +24,7 @@ TASK_ID = OpenApiParameter(
 )
 EXAMPLE_TASK: dict[str, Any] = {
     "id": 1,
+    "task_name": "ExampleDatabaseTask",
     "task_payload": {"message": "this", "count": 1},
     "task_payload_prefix": '{"count":1,"message":"this"}',
     "status": "not_started",
@@ -35,7 +36,6 @@ EXAMPLE_TASK: dict[str, Any] = {
     "max_retries": 3,
     "error_message": None,
     "result_data": None,
-    "task_name": "ExampleDatabaseTask",
 }
 DONE_TASK = EXAMPLE_TASK | {
     "status": "success",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from drf_spectacular.drainage import set_override
 from pydantic import BaseModel, Field, GetJsonSchemaHandler, RootModel
@@ -12,6 +12,8 @@ from pydantic_core import CoreSchema
 from pixtasks.common.openapi import FieldFault
 from tasktypes.handlers import handlers
 from tasktypes.services.database_status import DatabaseStatus
+
+NameType = TypeVar("NameType")
 
 
 class Answer(BaseModel):
@@ -31,10 +33,11 @@ class TaskNameEnum(RootModel[str]):
         return {"type": "string", "enum": handlers.names(), "title": cls.__name__, "description": cls.__doc__}
 
 
-class TaskFacts(Answer):
-    """What every body of a task holds beside its name."""
+class TaskFacts(Answer, Generic[NameType]):
+    """What every body of a task holds."""
 
     id: int
+    task_name: NameType
     task_payload: dict[str, Any]
     task_payload_prefix: str = Field(description="The start of the payload's canonical JSON, to recognise it by.")
     status: DatabaseStatus
@@ -48,16 +51,13 @@ class TaskFacts(Answer):
     result_data: dict[str, Any] | None = Field(description="What it brought; `cancelled: true` where it was cancelled.")
 
 
-class DatabaseTask(TaskFacts):
+class DatabaseTask(TaskFacts[str]):
     """A task."""
 
-    task_name: str
 
-
-class CreateTaskResponse(TaskFacts):
+class CreateTaskResponse(TaskFacts[TaskNameEnum]):
     """The task, and whether it was there already."""
 
-    task_name: TaskNameEnum
     message: str
     is_duplicate: bool
 
