@@ -113,7 +113,8 @@ def test_the_walkthrough_runs_to_its_end(stack: Stack) -> None:
         [sys.executable, str(script), stack.url], capture_output=True, text=True, encoding="utf-8", timeout=120
     )
     assert result.returncode == 0, result.stderr
-    assert "   SUCCESS: {'message': 'this', 'count': 1, 'said': ['this']}" in result.stdout
+    assert "   SUCCESS: {" in result.stdout
+    assert "'said': ['this']" in result.stdout
     assert "   422: body.params.message: field required" in result.stdout
     assert "Only FAILURE tasks can be retried." in result.stdout
     assert "7. What do the workers do?" in result.stdout
