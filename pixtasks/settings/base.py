@@ -164,6 +164,8 @@ def redis_channels(url: str) -> dict[str, dict[str, object]]:
     }
 
 
+# Without it a page of another origin reads no total and no next page.
+CORS_EXPOSE_HEADERS = ["X-Total-Count", "Link", "Retry-After", "ETag", "X-Request-ID"]
 CORS_ALLOWED_ORIGINS = env.words("PIXTASKS_CORS_ORIGINS", (env.text("NEXT_PUBLIC_APP_URL"),))
 UNFOLD = {"SITE_TITLE": "pixtasks", "SITE_HEADER": "pixtasks", "SITE_URL": "/"}
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"

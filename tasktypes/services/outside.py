@@ -117,6 +117,8 @@ def fail(
 ) -> Task:
     """End an attempt badly: the task is tried again while its budget lasts, else it has failed.
 
+    Where somebody has asked the task to stop, it ends as cancelled: that is what the worker has done.
+
     Args:
         retry: False = trying again cannot help.
 
@@ -124,11 +126,13 @@ def fail(
         Conflict: another attempt owns the task, or it has ended otherwise.
     """
     _check_token(task, attempt, token)
-    again = retry and task.task_type is not None and task.retries < task.max_retries
+    task.refresh_from_db(fields=["retries", "max_retries", "cancel_requested_at"])
+    stopped = task.cancel_requested_at is not None
+    again = not stopped and retry and task.task_type is not None and task.retries < task.max_retries
     settlement = Settlement(
         task_id=task.pk,
         attempt=attempt,
-        status=State.PENDING if again else State.FAILED,
+        status=State.PENDING if again else State.CANCELLED if stopped else State.FAILED,
         error_message=error_message,
         result=result,
         delay=declared_delay(task.task_type, task.retries + 1) if again and task.task_type is not None else 0,
