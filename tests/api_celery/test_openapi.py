@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from functools import cache
-from itertools import count
 from typing import Any
 
 import pytest
-import schemathesis
-from django.core.signals import request_finished, request_started
-from django.core.wsgi import get_wsgi_application
-from django.db import close_old_connections
 from django.test import Client
-from drf_spectacular.generators import SchemaGenerator
-from hypothesis import HealthCheck
-from hypothesis import settings as limits
 from pytest_django import Settings
 from schemathesis.specs.openapi.checks import ignored_auth, negative_data_rejection, positive_data_acceptance
 
 from pixtasks.accounts.models import User
-from pixtasks.common.json import dump_json
 from tasktypes.handlers import handlers
 from tasktypes.services.celery_states import TaskStatus
 from tasktypes.services.launch import Launch, launch
 from tests.accounts.factories import sign_in
 from tests.api_celery.launching import GREET
+from tests.document import many_requests, operations_of, rounds, turns
 
 C = r"^/api/celery/"
 
@@ -71,42 +61,16 @@ def test_every_operation_has_the_tag_and_says_what_it_answers(document: Any) -> 
     assert "500" in found["/api/celery/tasks/launch", "post"]["responses"]
 
 
-@cache
-def application() -> Any:
-    return get_wsgi_application()
-
-
-def product(environ: Any, start_response: Any) -> Any:
-    """The WSGI application, made at its first request: in a test, not while tests are collected."""
-    return application()(environ, start_response)
-
-
-schema = schemathesis.openapi.from_dict(json.loads(dump_json(SchemaGenerator().get_schema(public=True))))
-schema.app = product
-turns = count()
-
-
 @pytest.fixture
 def token(ann: User, settings: Settings) -> Iterator[str]:
-    """A token. The test's transaction stays open over many requests, as with Django's own client; none is limited."""
-    signed_in = sign_in(ann)["access_token"]
-    for signal in (request_started, request_finished):
-        signal.disconnect(close_old_connections)
-    rates = dict.fromkeys(settings.REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"], "")
-    settings.REST_FRAMEWORK = {**settings.REST_FRAMEWORK, "DEFAULT_THROTTLE_RATES": rates}
-    yield signed_in
-    for signal in (request_started, request_finished):
-        signal.connect(close_old_connections)
+    """A token; many requests share the test's transaction and none is limited."""
+    signed_in = sign_in(ann)["access_token"]  # Before: the test client connects the signals again.
+    with many_requests(settings):
+        yield signed_in
 
 
-@schema.include(path_regex=C).parametrize()
-@limits(
-    max_examples=15,
-    deadline=None,
-    derandomize=True,
-    database=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.filter_too_much],
-)
+@operations_of(C)
+@rounds(15)
 def test_the_product_answers_as_the_document_says(case: Any, ann: User, token: str) -> None:
     """Whatever is sent: no undeclared status, type or body, and a 500 only for a broker that is down."""
     # Asked elsewhere: credentials, and params of another type than the one that is launched.

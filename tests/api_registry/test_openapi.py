@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from functools import cache
 from itertools import count
 from typing import Any
 
 import pytest
-import schemathesis
-from django.core.signals import request_finished, request_started
-from django.core.wsgi import get_wsgi_application
-from django.db import close_old_connections
 from django.test import Client
-from drf_spectacular.generators import SchemaGenerator
-from hypothesis import HealthCheck
-from hypothesis import settings as limits
 from pytest_django import Settings
 from schemathesis.specs.openapi.checks import ignored_auth, negative_data_rejection, positive_data_acceptance
 
 from pixtasks.accounts.models import User
 from pixtasks.accounts.services.users import local_user
-from pixtasks.common.json import dump_json
 from tasktypes.services.submit import NewTask, submit
 from tasktypes.services.task_types import register_type
+from tests.document import many_requests, operations_of, rounds, turns
 
 OPERATIONS = {
     ("get", "/api/task-types"): "TaskTypes",
@@ -78,41 +69,15 @@ def test_lists_are_arrays_and_document_their_headers(operations: dict[tuple[str,
         assert set(answer["headers"]) == {"X-Total-Count", "Link"}
 
 
-@cache
-def application() -> Any:
-    return get_wsgi_application()
-
-
-def product(environ: Any, start_response: Any) -> Any:
-    """The WSGI application, made at its first request: in a test, not while tests are collected."""
-    return application()(environ, start_response)
-
-
-schema = schemathesis.openapi.from_dict(json.loads(dump_json(SchemaGenerator().get_schema(public=True))))
-schema.app = product
-turns = count()
-
-
 @pytest.fixture
 def local(db: None, settings: Settings) -> Iterator[User]:
-    """The caller. The test's transaction stays open over many requests; none is limited."""
-    for signal in (request_started, request_finished):
-        signal.disconnect(close_old_connections)
-    rates = dict.fromkeys(settings.REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"], "")
-    settings.REST_FRAMEWORK = {**settings.REST_FRAMEWORK, "DEFAULT_THROTTLE_RATES": rates}
-    yield local_user()
-    for signal in (request_started, request_finished):
-        signal.connect(close_old_connections)
+    """The caller; many requests share the test's transaction and none is limited."""
+    with many_requests(settings):
+        yield local_user()
 
 
-@schema.include(path_regex=r"^/api/(tasks|task-types)").parametrize()
-@limits(
-    max_examples=20,
-    deadline=None,
-    derandomize=True,
-    database=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.filter_too_much],
-)
+@operations_of(r"^/api/(tasks|task-types)")
+@rounds(20)
 def test_the_product_answers_as_the_document_says(case: Any, local: User, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever is sent: no 5xx, no status, type or body that is not documented."""
     monkeypatch.setattr("tasktypes.services.waiting.sleep", lambda seconds: None)
