@@ -19,7 +19,7 @@ from pixtasks.common.errors import PixtasksError
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One image that an engine found: where it is, and what is known of it (ENGINES.md, common adapter contract).
+    """One image that an engine found: where it is, and what is known of it.
 
     Attributes:
         image_url: http(s) address of the file; empty where ``path`` is set.

@@ -18,7 +18,7 @@ def fetch(web: Web, url: str, *, headers: Mapping[str, str] | None = None, max_b
     """Return the answer of a source, if it is a 200.
 
     Raises:
-        EngineUnavailable: status 408, 425, 429 or 5xx, or a failure of the connection (ENGINES.md, common fetch rules).
+        EngineUnavailable: status 408, 425, 429 or 5xx, or a failure of the connection.
         EngineError: any other status or failure; the message names it.
     """
     source = _shown(url)

@@ -1,4 +1,4 @@
-"""Celery's settings, each with its measured reason in RELIABILITY.md and STACK.md."""
+"""Celery's settings, each with its measured reason in RELIABILITY.md."""
 
 from __future__ import annotations
 

@@ -52,5 +52,5 @@ class FetchLimits:
 
     @property
     def user_agent(self) -> str:
-        """``pixtasks/<version> (<contact>)`` (ENGINES.md, common fetch rules)."""
+        """``pixtasks/<version> (<contact>)``."""
         return f"pixtasks/{__version__} ({self.contact})" if self.contact else f"pixtasks/{__version__}"
