@@ -6,7 +6,6 @@ import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
-from operator import itemgetter
 from typing import Any
 
 from tasktypes.models import Task
@@ -85,9 +84,13 @@ def _sample(owner_id: int | None, type_name: str | None) -> list[tuple[Any, ...]
         rows = rows.filter(created_by_id=owner_id)
     if type_name is not None:
         rows = rows.filter(type_name=type_name)
+    walks = [
+        rows.filter(status=state).values_list("id", flat=True)[:SAMPLE] for state in (State.COMPLETED, State.FAILED)
+    ]
+    latest = list(islice(heapq.merge(*walks, reverse=True), SAMPLE))
+    # The times of these alone, not of as many of each state.
     columns = ("id", "created_at", "run_after", "started_at", "completed_at")
-    walks = [rows.filter(status=state).values_list(*columns)[:SAMPLE] for state in (State.COMPLETED, State.FAILED)]
-    return list(islice(heapq.merge(*walks, key=itemgetter(0), reverse=True), SAMPLE))
+    return list(Task.objects.filter(pk__in=latest).values_list(*columns))
 
 
 def _times(seconds: Sequence[float]) -> Times:
