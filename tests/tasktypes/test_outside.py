@@ -128,7 +128,7 @@ def test_a_failure_is_tried_again_after_the_types_back_off_until_its_budget_is_s
     assert back.due_at is not None
     assert timedelta(seconds=9) < back.due_at - database_now() <= timedelta(seconds=10)
     assert take(ann) == []
-    Task.objects.filter(pk=task.pk).update(due_at=database_now())
+    Task.objects.filter(pk=task.pk).update(due_at=database_now() - timedelta(seconds=1))
     (again,) = take(ann)
     assert fail(task, attempt=2, token=again.lease_token, error_message="no disk").status == "failed"
 
