@@ -94,7 +94,9 @@ def test_no_more_new_images_are_stored_than_were_asked_for(project: Project, web
 def test_a_killed_attempt_loses_nothing_and_counts_nothing_twice(
     project: Project, web: PictureServer, monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:
-    settings.PIXTASKS_FETCH_CONCURRENCY = 4
+    # Two places hold eight transfers, so at most 4 + 8 of the 40 images fit in a store: on the slowest machine, too, the
+    # fourth store comes.
+    settings.PIXTASKS_FETCH_CONCURRENCY = 2
     monkeypatch.setattr("jobs.services.download._BATCH", 5)
     job = create_job(
         project=project,
@@ -106,13 +108,13 @@ def test_a_killed_attempt_loses_nothing_and_counts_nothing_twice(
     )
     start_job(job)
     whole = LeasedContext.store
-    kills = 0
+    stores = 0
 
     def store_and_die(self: LeasedContext, write: Callable[[], Any]) -> None:
-        nonlocal kills
+        nonlocal stores
         whole(self, write)
-        kills += 1
-        if kills % 2 and kills < 8:
+        stores += 1
+        if stores in (1, 3, 4):
             raise Killed
 
     monkeypatch.setattr(LeasedContext, "store", store_and_die)
@@ -124,7 +126,7 @@ def test_a_killed_attempt_loses_nothing_and_counts_nothing_twice(
             sweep_lost()
             Task.objects.filter(status="pending").update(due_at=database_now() - timedelta(seconds=1))
     task = Task.objects.get(group=fresh(job).group)
-    assert task.attempt >= 4
+    assert task.attempt == 4
     job = fresh(job)
     assert (job.status, job.images, job.outcomes) == ("completed", 40, {"stored": 40})
     assert set(Image.objects.filter(job=job).values_list("sha256", flat=True)) == web.digests
