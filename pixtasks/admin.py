@@ -8,9 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
-from django.contrib.auth.models import Group
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django_celery_beat import admin as beat
 from django_celery_beat.models import (
@@ -25,14 +23,12 @@ from django_celery_results.models import GroupResult, TaskResult
 from rest_framework_api_key.models import APIKey
 from rest_framework_simplejwt.token_blacklist import admin as blacklist
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
-from unfold.admin import ModelAdmin, TabularInline
-from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+from unfold.admin import TabularInline
 
-from pixtasks.accounts.console import AuditedAdmin, ReadOnlyAdmin
-from pixtasks.celery import app
+from pixtasks.accounts.console import AuditedAdmin, ConsoleAdmin, IndexedValues, LargeTable, ReadOnlyAdmin
+from pixtasks.schedules import PeriodicTaskAdmin
 
 REPLACED: tuple[type[Model], ...] = (
-    Group,
     APIKey,  # Ours has an owner, scopes and its last use.
     PeriodicTask,
     ClockedSchedule,
@@ -50,32 +46,7 @@ for model in REPLACED:
         admin.site.unregister(model)
 
 
-@admin.register(Group)
-class GroupAdmin(AuditedAdmin, DjangoGroupAdmin):
-    """Groups of users."""
-
-
-class TaskNameWidget(UnfoldAdminSelectWidget, beat.TaskSelectWidget):
-    """A drop-down of the registered tasks."""
-
-    celery_app = app
-
-
-class ScheduleForm(beat.PeriodicTaskForm):
-    """A schedule, in the console's widgets."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["task"].widget = UnfoldAdminTextInputWidget()
-        self.fields["regtask"].widget = TaskNameWidget()
-
-
-@admin.register(PeriodicTask)
-class PeriodicTaskAdmin(beat.PeriodicTaskAdmin, AuditedAdmin):
-    """What runs periodically."""
-
-    form = ScheduleForm
-    celery_app = app
+admin.site.register(PeriodicTask, PeriodicTaskAdmin)
 
 
 class PeriodicTaskInline(TabularInline):
@@ -88,6 +59,10 @@ class PeriodicTaskInline(TabularInline):
     extra = 0
     show_change_link = True
     verbose_name_plural = "Periodic tasks using this schedule"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[PeriodicTask]:
+        """Return the tasks with what their names say of when they run."""
+        return super().get_queryset(request).select_related("interval", "crontab", "solar", "clocked")
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Tasks are added on their own page."""
@@ -116,20 +91,35 @@ class OtherScheduleAdmin(AuditedAdmin):
 
 
 @admin.register(TaskResult)
-class TaskResultAdmin(results.TaskResultAdmin, ReadOnlyAdmin):
+class TaskResultAdmin(LargeTable, results.TaskResultAdmin, ReadOnlyAdmin):
     """What Celery itself recorded; the ledger's own record is the task."""
+
+    date_hierarchy = None
+    list_filter = (("status", IndexedValues), ("task_name", IndexedValues), ("worker", IndexedValues))
+    search_fields = ("=task_id",)
+    search_help_text = "The id of a Celery message"
+    ordering = ("-id",)
 
 
 @admin.register(GroupResult)
-class GroupResultAdmin(results.GroupResultAdmin, ReadOnlyAdmin):
+class GroupResultAdmin(LargeTable, results.GroupResultAdmin, ReadOnlyAdmin):
     """What Celery itself recorded of groups."""
+
+    date_hierarchy = None
+    list_filter = ()
+    search_fields = ("=group_id",)
+    search_help_text = "The id of a group"
+    ordering = ("-id",)
 
 
 @admin.register(OutstandingToken)
-class OutstandingTokenAdmin(blacklist.OutstandingTokenAdmin, ReadOnlyAdmin):
+class OutstandingTokenAdmin(LargeTable, blacklist.OutstandingTokenAdmin, ReadOnlyAdmin):  # type: ignore[misc]
     """Tokens and sign-ins that were blacklisted; live tokens are stored nowhere."""
 
     exclude = ("token",)
+    search_fields = ("=jti", "user__email")
+    search_help_text = "The id of a token, or its user's address"
+    ordering = ("-id",)
     has_change_permission = ReadOnlyAdmin.has_change_permission
 
     def get_readonly_fields(self, *args: Any, **kwargs: Any) -> list[str]:
@@ -138,5 +128,10 @@ class OutstandingTokenAdmin(blacklist.OutstandingTokenAdmin, ReadOnlyAdmin):
 
 
 @admin.register(BlacklistedToken)
-class BlacklistedTokenAdmin(blacklist.BlacklistedTokenAdmin, ModelAdmin):
+class BlacklistedTokenAdmin(LargeTable, blacklist.BlacklistedTokenAdmin, ConsoleAdmin):  # type: ignore[misc]
     """Tokens that are refused; deleting a row lets its token work again until it expires."""
+
+    search_fields = ("=token__jti", "token__user__email")
+    search_help_text = "The id of a token, or its user's address"
+    ordering = ("-id",)
+    raw_id_fields = ("token",)  # A menu would hold every token there is.

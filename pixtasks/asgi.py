@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 from functools import cache
 from typing import Any
@@ -19,18 +20,19 @@ def create_application() -> Any:
 
     http = get_asgi_application()
     from pixtasks.checks import refuse_unsafe_start
+    from pixtasks.common.patience import bound_lock_waits
 
     refuse_unsafe_start()
-    # Only now: channels reads the settings when it is imported.
+    bound_lock_waits()
+    # Django logs every error answer through it; loaded only then, it needs a file descriptor when none may be left.
+    codecs.lookup("unicode_escape")
+    # Only now: these read the settings when they are imported.
     from channels.routing import ProtocolTypeRouter
 
-    return ProtocolTypeRouter({"http": http, "websocket": _refuse})
+    from gather.realtime.socket import websocket
+    from gather.realtime.sse import with_events
 
-
-async def _refuse(scope: dict[str, Any], receive: Any, send: Any) -> None:
-    """Close a WebSocket before it is open: the server answers 403 instead of an error."""
-    await receive()
-    await send({"type": "websocket.close", "code": 4404})
+    return ProtocolTypeRouter({"http": with_events(http), "websocket": websocket})
 
 
 def __getattr__(name: str) -> Any:

@@ -41,6 +41,36 @@ def _tie_pool_to_worker(**_: Any) -> None:
     follow_parent()
 
 
-app = Celery("pixtasks", set_as_current=True)
+@signals.worker_init.connect
+def _make_pool_sturdy(**_: Any) -> None:
+    """Let the death of one pool process stop no other."""
+    from pixtasks.common.pool import use_sturdy_pool
+
+    use_sturdy_pool()
+
+
+_WRITING = {
+    "socket_timeout": 1,
+    "socket_connect_timeout": 1,
+    "max_retries": 1,
+    "interval_start": 0,
+    "interval_step": 0,
+    "interval_max": 0,
+}
+"""Seconds and tries of a connection to Redis that only sends: what waits for it is a request, or all other work. The
+connection that consumes may wait longer; were it bounded so, a busy moment of the server would cut it."""
+
+
+class LedgerCelery(Celery):
+    """Celery that gives up soon on a broker that does not take a message: the ledger rings again."""
+
+    def connection_for_write(self, url: str | None = None, *args: Any, **kwargs: Any) -> Any:
+        """Return a connection for sending, bounded in time."""
+        if str(url or self.conf.broker_url).startswith("redis"):
+            kwargs["transport_options"] = {**_WRITING, **(kwargs.get("transport_options") or {})}
+        return super().connection_for_write(url, *args, **kwargs)
+
+
+app = LedgerCelery("pixtasks", set_as_current=True)
 app.add_defaults(_settings)
 app.on_after_configure.connect(_register_tasks)

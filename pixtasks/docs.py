@@ -25,6 +25,7 @@ CONTENT_POLICY = (
     "img-src 'self' data:; font-src 'self' data:; connect-src 'self'; worker-src 'self' blob:; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
+PAGE_METHODS = ["get", "head"]  # OPTIONS would be answered through the page's template, which has nothing to say.
 SWAGGER_SETTINGS = {
     "deepLinking": True,
     "displayRequestDuration": True,
@@ -53,6 +54,7 @@ class DocsView(SpectacularSwaggerView):
     """Swagger UI."""
 
     url_name = "openapi"
+    http_method_names = PAGE_METHODS
 
     @extend_schema(exclude=True)
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -68,6 +70,7 @@ class RedocView(SpectacularRedocView):
     """Redoc."""
 
     url_name = "openapi"
+    http_method_names = PAGE_METHODS
 
     @extend_schema(exclude=True)
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:

@@ -43,7 +43,7 @@ class ApiKeyScheme(OpenApiAuthenticationExtension):
             "type": "apiKey",
             "in": "header",
             "name": API_KEY_HEADER,
-            "description": "A key made in the console; it acts as its owner.",
+            "description": "A key of POST /api/v1/api-keys; it acts as its owner. With the scope read it only looks.",
         }
 
 

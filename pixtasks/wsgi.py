@@ -20,8 +20,10 @@ def create_application() -> WSGIHandler:
 
     application = get_wsgi_application()
     from pixtasks.checks import refuse_unsafe_start
+    from pixtasks.common.patience import bound_lock_waits
 
     refuse_unsafe_start()
+    bound_lock_waits()
     return application
 
 

@@ -14,13 +14,14 @@ from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
 from rest_framework import authentication
-from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from rest_framework.request import Request
 from rest_framework_simplejwt.exceptions import TokenError
 
 from pixtasks.common.dialects import AUTHENTICATE_HEADER
 
-from .models import ApiKey, User
+from .models import ApiKey, Scope, User
+from .roles import ONLY_LOOKS, only_looks
 from .services.users import local_user
 from .tokens import AccessToken
 
@@ -44,7 +45,9 @@ class BearerAuthentication(authentication.BaseAuthentication):
         scheme, _, text = header.partition(" ")
         if scheme.lower() != "bearer" or not text.strip() or " " in text.strip():
             raise AuthenticationFailed("The Authorization header must be: Bearer <access token>")
-        return user_of_token(text.strip())
+        user, token = user_of_token(text.strip())
+        _refuse_viewers(request, user)
+        return user, token
 
     def authenticate_header(self, request: Request) -> str:
         """Return what a 401 asks for."""
@@ -75,11 +78,17 @@ class ApiKeyAuthentication(authentication.BaseAuthentication):
 
         Raises:
             AuthenticationFailed: the key is unknown, revoked or expired, or its owner is inactive.
+            PermissionDenied: it may only read and this request writes. Asked here, because every view of every
+                dialect comes through here and none can forget it.
         """
         text = request.headers.get(API_KEY_HEADER)
         if text is None:
             return None
-        return user_of_key(text)
+        user, key = user_of_key(text)
+        if key.has_scope(Scope.READ) and request.method not in _SAFE_METHODS:
+            raise PermissionDenied(f"This API key may only read (scope read); {request.method} needs another key")
+        _refuse_viewers(request, user)
+        return user, key
 
     def authenticate_header(self, request: Request) -> str:
         """Return what a 401 asks for."""
@@ -109,8 +118,32 @@ def user_of_key(text: str) -> tuple[User, ApiKey]:
     return key.owner, key
 
 
+def _refuse_viewers(request: Request, user: User) -> None:
+    """Let staff who do not operate only look, in every dialect, as every view of each comes through here.
+
+    Views with ``for_viewers`` are about the caller's own account.
+
+    Raises:
+        PermissionDenied: the request writes.
+    """
+    view = request.parser_context.get("view")
+    if request.method not in _SAFE_METHODS and not getattr(view, "for_viewers", False) and only_looks(user):
+        raise PermissionDenied(ONLY_LOOKS)
+
+
 class SessionAuthentication(authentication.SessionAuthentication):
     """The console's session cookie; every writing request needs the CSRF token."""
+
+    def authenticate(self, request: Request) -> tuple[Any, None] | None:
+        """Return the session's user.
+
+        Raises:
+            PermissionDenied: the CSRF token is missing, or a viewer writes.
+        """
+        found: tuple[Any, None] | None = super().authenticate(request)
+        if found is not None:
+            _refuse_viewers(request, found[0])
+        return found
 
     def authenticate_header(self, request: Request) -> str:
         """Return what a 401 asks for."""

@@ -9,10 +9,13 @@ from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, Permis
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 from rest_framework_api_key.models import AbstractAPIKey, BaseAPIKeyManager
 
 LOCAL_EMAIL = "local@localhost"
 """The address of the built-in user ``local`` (CONTRACT X07, X67)."""
+OPERATE_CODENAME = "operate"
+"""The permission ``accounts.operate``; see ``roles.py``."""
 
 
 class UserManager(BaseUserManager["User"]):
@@ -57,6 +60,8 @@ class User(AbstractBaseUser, PermissionsMixin):
     is_active = models.BooleanField(default=True, help_text="Switch this off instead of deleting a user.")
     is_staff = models.BooleanField(default=False, help_text="Sees everybody's objects and the console.")
     date_joined = models.DateTimeField(default=timezone.now, editable=False)
+    sign_in_salt = models.CharField(max_length=32, blank=True, default="", db_default="", editable=False)
+    """A new value ends every session and every access token of the user."""
 
     objects: ClassVar[UserManager] = UserManager()
 
@@ -69,6 +74,7 @@ class User(AbstractBaseUser, PermissionsMixin):
         verbose_name_plural = "users"
         ordering = ("email",)
         constraints = (models.UniqueConstraint(Lower("email"), name="user_email_unique_whatever_case"),)
+        permissions = ((OPERATE_CODENAME, "May start, cancel, retry and change what others own"),)
 
     def __str__(self) -> str:
         return self.get_short_name()
@@ -87,6 +93,13 @@ class User(AbstractBaseUser, PermissionsMixin):
         """Save with the address normalised, so that looking up by equality finds it."""
         self.email = normalise_email(self.email)
         super().save(*args, **kwargs)
+
+    def _get_session_auth_hash(self, secret: Any = None) -> str:
+        """Return what sessions and tokens are compared with: Django's, and what "sign out everywhere" changes."""
+        known: str = super()._get_session_auth_hash(secret)  # type: ignore[misc]
+        if not self.sign_in_salt:
+            return known
+        return salted_hmac("pixtasks.accounts.sign_in", known + self.sign_in_salt, algorithm="sha256").hexdigest()
 
     def get_short_name(self) -> str:
         """Return the name shown in lists: ``local`` for the built-in user, else the address."""
@@ -112,8 +125,9 @@ class ApiKeyManager(BaseAPIKeyManager):
 
 
 class Scope(models.TextChoices):
-    """What a key may do beyond its owner's rights."""
+    """What a key may do beyond its owner's rights, or less than them."""
 
+    READ = "read", "read: may look at everything its owner sees, and change nothing"
     WORKER = "worker", "worker: may claim everybody's tasks"
 
 
@@ -122,7 +136,7 @@ class ApiKey(AbstractAPIKey):
 
     id = models.BigAutoField(primary_key=True)  # type: ignore[assignment]
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="api_keys")
-    scopes = models.JSONField(default=list, blank=True, help_text="What it may do beyond its owner's rights.")
+    scopes = models.JSONField(default=list, blank=True, help_text="What it may do beyond its owner's rights, or less.")
     last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     objects: ClassVar[ApiKeyManager] = ApiKeyManager()  # type: ignore[assignment]
@@ -139,13 +153,28 @@ class ApiKey(AbstractAPIKey):
         return scope in self.scopes
 
 
+class Origin(models.TextChoices):
+    """What an entry of the audit log came through."""
+
+    CONSOLE = "console", "console"
+    API = "api", "API"
+    PAGES = "pages", "web interface"
+    COMMAND = "command", "command"
+    SYSTEM = "system", "system"
+
+
 class AuditEntry(models.Model):
     """Who did what to which object, from where; rows are only ever inserted."""
 
     actor = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="audit_entries"
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="audit_entries", db_index=False
     )
-    actor_name = models.CharField(max_length=254, help_text="The actor's address; it outlives the user.")
+    actor_name = models.CharField(
+        max_length=254, help_text="The actor's address, which outlives the user; of a command the account it ran under."
+    )
+    origin = models.CharField(
+        max_length=10, choices=Origin.choices, default=Origin.SYSTEM, db_default=Origin.SYSTEM.value
+    )
     action = models.CharField(max_length=64)
     object_type = models.CharField(max_length=64, blank=True)
     object_id = models.CharField(max_length=128, blank=True)
@@ -157,7 +186,13 @@ class AuditEntry(models.Model):
         verbose_name = "audit entry"
         verbose_name_plural = "audit entries"
         ordering = ("-id",)
-        indexes = (models.Index(fields=["object_type", "object_id"], name="audit_by_object"),)
+        indexes = (
+            models.Index(fields=["object_id", "object_type"], name="audit_by_object_id"),
+            models.Index(fields=["object_type", "id"], name="audit_by_kind"),
+            models.Index(fields=["actor", "id"], name="audit_by_actor"),
+            models.Index(fields=["action", "id"], name="audit_by_action"),
+            models.Index(fields=["origin", "id"], name="audit_by_origin"),
+        )
 
     def __str__(self) -> str:
         return f"{self.actor_name} {self.action} {self.object_type} {self.object_id}".rstrip()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import secrets
 import uuid
 from datetime import datetime
-from typing import Self
+from typing import Any, Self
 
 from django.db import transaction
 from rest_framework_simplejwt.exceptions import TokenError
@@ -33,6 +33,17 @@ def _password_digest(user: User) -> str:
 
 class SignInMixin(BlacklistMixin):
     """What access and refresh tokens share: the blacklist of the token and of its sign-in."""
+
+    def verify(self, *args: Any, **kwargs: Any) -> None:
+        """Check the claims.
+
+        Raises:
+            TokenError: one is missing, wrong, or of a form that the library does not expect.
+        """
+        try:
+            super().verify(*args, **kwargs)
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise TokenError("Token has malformed claims") from error
 
     def check_blacklist(self) -> None:
         """Refuse a token that was spent, and every token of a sign-in that was ended.

@@ -6,21 +6,35 @@ import logging
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ClassVar
 
+from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
 from rich.console import Console
 
 from .errors import InvalidInput, PixtasksError
+from .origin import from_command
 from .screen import make_console, plain
 from .stop_signals import INTERRUPTED, Interrupted
 
 
 class ShowingCommand(BaseCommand, ABC):
-    """A command that shows what it does; subclasses write ``work()``."""
+    """A command that shows what it does; subclasses write ``work()``.
+
+    Attributes:
+        writes: whether it changes something, so that it takes ``--as``.
+    """
 
     console: Console
+    writes: ClassVar[bool] = False
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+        """Return the parser, with ``--as`` where the command changes something."""
+        parser = super().create_parser(prog_name, subcommand, **kwargs)
+        if self.writes:
+            add_as(parser)
+        return parser
 
     def add_json(self, parser: CommandParser) -> None:
         """Add ``--json``."""
@@ -36,7 +50,8 @@ class ShowingCommand(BaseCommand, ABC):
         self.console = self.make_console(options)
         with quiet_logs():
             try:
-                code = self.work(options)
+                with from_command(type(self).__module__, actor=acting(options)):
+                    code = self.work(options)
             except PixtasksError as error:
                 raise CommandError(sentence(error)) from error
             except DatabaseError as error:
@@ -56,6 +71,31 @@ class ShowingCommand(BaseCommand, ABC):
     @abstractmethod
     def work(self, options: dict[str, Any]) -> int:
         """Do what the command is for and return its exit code."""
+
+
+def add_as(parser: CommandParser) -> None:
+    """Add ``--as``: in whose name a command that writes does it."""
+    parser.add_argument(
+        "--as",
+        dest="acting",
+        metavar="EMAIL",
+        help="the user whom the audit log shall name; the account that the command runs under is noted beside it",
+    )
+
+
+def acting(options: dict[str, Any]) -> Any:
+    """Return the user whom ``--as`` names; None where nobody is named.
+
+    Raises:
+        CommandError: there is no active user with that address.
+    """
+    email = options.get("acting")
+    if email is None:
+        return None
+    user = get_user_model()._default_manager.filter(email__iexact=email.strip(), is_active=True).first()
+    if user is None:
+        raise CommandError(f"--as: there is no active user {plain(email)}; name one who can sign in.")
+    return user
 
 
 def sentence(error: PixtasksError) -> str:

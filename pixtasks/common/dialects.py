@@ -25,12 +25,14 @@ from rest_framework.response import Response
 
 from .errors import FieldError, InvalidInput, NotAuthenticated, PixtasksError, RateLimited, Unavailable
 from .json import FastJsonRenderer, dump_json, read_body
+from .trouble import is_used_up
 from .wording import field_errors
 
 logger = structlog.get_logger(__name__)
 
 AUTHENTICATE_HEADER = 'Bearer realm="api"'
 DATABASE_DOWN = "The database is not available; please retry later."
+USED_UP = "The server has no disk space or no file descriptor left; please retry later."
 NOT_FOUND = "Not found"
 
 
@@ -206,6 +208,8 @@ def problem_of(error: BaseException) -> Problem | None:
             return Problem(400, "The request was refused: its host, headers or encoding are not acceptable")
         case OperationalError() | InterfaceError():
             return Problem(503, DATABASE_DOWN, headers=_retry_header(5))
+        case OSError() if is_used_up(error):
+            return Problem(503, USED_UP, headers=_retry_header(30))
     return None
 
 
@@ -220,6 +224,8 @@ def _noted(error: BaseException) -> Problem:
     """Return the problem of an error, and log what an operator must know of."""
     if isinstance(error, OperationalError | InterfaceError):
         logger.error("database_unavailable", exc_info=error)
+    elif is_used_up(error):
+        logger.error("machine_used_up", exc_info=error)
     return problem_of(error) or _unexpected(error)
 
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Final
 
 
 class PixtasksError(Exception):
@@ -31,6 +31,9 @@ class PixtasksError(Exception):
         super().__init__(self.message)
 
 
+_LONGEST_NAME: Final = 200
+
+
 @dataclass(frozen=True, slots=True)
 class FieldError:
     """One fault of a body or query: where, what, and the machine-readable kind."""
@@ -39,9 +42,33 @@ class FieldError:
     msg: str
     type: str = "value_error"
 
+    def __post_init__(self) -> None:
+        """Cut what a client may have made a megabyte long."""
+        if any(isinstance(part, str) and len(part) > _LONGEST_NAME for part in self.loc):
+            cut = tuple(part[:_LONGEST_NAME] if isinstance(part, str) else part for part in self.loc)
+            object.__setattr__(self, "loc", cut)
+
     def as_dict(self) -> dict[str, object]:
         """Return ``{"loc": […], "msg": …, "type": …}`` as CONTRACT X11 shows it."""
         return {"loc": list(self.loc), "msg": self.msg, "type": self.type}
+
+
+MOST_FAULTS: Final = 100
+"""So many faults of one input are told: a body of a megabyte can hold a hundred thousand."""
+
+
+def first_faults(errors: list[FieldError], count: int | None = None) -> list[FieldError]:
+    """Return the first faults, and one that says how many there are besides.
+
+    Args:
+        errors: the faults, or the first of them.
+        count: how many there are in all, where these are not all.
+    """
+    more = (len(errors) if count is None else count) - MOST_FAULTS
+    if more <= 0:
+        return errors
+    where = errors[0].loc[:1]
+    return [*errors[:MOST_FAULTS], FieldError(where, f"and {more} more faults", "value_error.more")]
 
 
 class InvalidInput(PixtasksError):
@@ -50,7 +77,9 @@ class InvalidInput(PixtasksError):
     status = 422
 
     def __init__(self, errors: Iterable[FieldError] | FieldError) -> None:
-        self.errors = [errors] if isinstance(errors, FieldError) else list(errors)
+        found = [errors] if isinstance(errors, FieldError) else list(errors)
+        # One more is the line that says how many more there are.
+        self.errors = found if len(found) <= MOST_FAULTS + 1 else first_faults(found)
         super().__init__("; ".join(f"{'.'.join(map(str, e.loc))}: {e.msg}" for e in self.errors))
 
 

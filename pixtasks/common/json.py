@@ -45,21 +45,26 @@ def _plain(value: object) -> object:
     raise TypeError(f"{type(value).__name__} cannot be written as JSON")
 
 
-def dump_json(value: object) -> bytes:
+def dump_json(value: object, *, indented: bool = False) -> bytes:
     """Return the value as UTF-8 JSON; datetimes as CONTRACT G19 shows them.
+
+    Args:
+        indented: for people to read.
 
     Raises:
         TypeError: it holds something that JSON cannot express.
     """
+    layout = orjson.OPT_INDENT_2 if indented else 0
     try:
-        text = orjson.dumps(value, _plain, _FAST)
+        text = orjson.dumps(value, _plain, _FAST | layout)
         if _OFFSET.search(text):
             # A time of another zone keeps its offset there; each goes through wire_time here, ten times slower.
-            text = orjson.dumps(value, _plain, orjson.OPT_PASSTHROUGH_DATETIME)
+            text = orjson.dumps(value, _plain, orjson.OPT_PASSTHROUGH_DATETIME | layout)
         return text
     except TypeError:
         # Integers above 64 bits and keys that are not strings: rare, and the standard library writes them.
-        return json.dumps(value, default=_plain, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+        style: dict[str, Any] = {"indent": 2} if indented else {"separators": (",", ":")}
+        return json.dumps(value, default=_plain, ensure_ascii=False, allow_nan=False, **style).encode()
 
 
 def _fault(message: str, *, position: int = 0) -> InvalidInput:
@@ -83,7 +88,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         seen: set[str] = set()
         for key, _ in pairs:
             if key in seen:
-                raise _fault(f"The key {key!r} appears twice in one object")
+                raise _fault(f"The key {key[:100]!r} appears twice in one object")
             seen.add(key)
     return result
 
@@ -179,12 +184,11 @@ class StrictJsonParser(BaseParser):
 
 
 class FastJsonRenderer(BaseRenderer):
-    """Renders JSON by :func:`dump_json`."""
+    """Renders JSON by :func:`dump_json`; indented inside the browsable API."""
 
     media_type = "application/json"
     format = "json"
     charset = None
-    render_style = "binary"
 
     def render(
         self,
@@ -193,4 +197,6 @@ class FastJsonRenderer(BaseRenderer):
         renderer_context: Mapping[str, Any] | None = None,
     ) -> bytes:
         """Return the body; no data is no body (204)."""
-        return b"" if data is None else dump_json(data)
+        if data is None:
+            return b""
+        return dump_json(data, indented="indent" in (renderer_context or {}))

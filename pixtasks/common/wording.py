@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from itertools import islice
+from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from .errors import FieldError, InvalidInput
+from .errors import MOST_FAULTS, FieldError, InvalidInput, first_faults
 
 Model = TypeVar("Model", bound=BaseModel)
 T = TypeVar("T")
@@ -24,6 +25,8 @@ BAD_DATETIME = ("invalid datetime format", "value_error.datetime")
 BAD_DATE = ("invalid date format", "value_error.date")
 BAD_TIME = ("invalid time format", "value_error.time")
 BAD_DURATION = ("invalid duration format", "value_error.duration")
+
+_MOST_FIELDS: Final = 1000
 
 _FIXED: dict[str, tuple[str, str]] = {
     "missing": ("field required", "value_error.missing"),
@@ -132,19 +135,19 @@ def _words(fault: ErrorDetails) -> tuple[str, str]:
 
 
 def field_errors(error: ValidationError, loc: Loc) -> list[FieldError]:
-    """Return the faults that pydantic found, in the wording of its version 1.
+    """Return the first faults that pydantic found, in the wording of its version 1.
 
     Args:
         error: what pydantic raised.
         loc: where the validated value sits: ``("body",)``, ``("query",)``, ``("body", "params")``.
     """
     found = []
-    for fault in error.errors(include_url=False):
+    for fault in islice(error.errors(include_url=False), MOST_FAULTS):
         message, kind = _words(fault)
         # Wrapping validators add parts such as "function-before[...]" that no client wrote.
         inner = tuple(part for part in fault["loc"] if not (isinstance(part, str) and part.startswith("function-")))
         found.append(FieldError((*loc, *inner), message, kind))
-    return found
+    return first_faults(found, error.error_count())
 
 
 def validate(model: type[Model], data: object, *, loc: Loc = ("body",)) -> Model:
@@ -155,6 +158,9 @@ def validate(model: type[Model], data: object, *, loc: Loc = ("body",)) -> Model
     """
     if not isinstance(data, Mapping):
         raise InvalidInput(FieldError(loc, *NOT_A_DICT))
+    if len(data) > _MOST_FIELDS and model.model_config.get("extra") == "forbid":
+        # Naming a hundred thousand fields that are not permitted takes seconds.
+        raise InvalidInput(FieldError(loc, f"{len(data)} fields are more than there are", "value_error.extra"))
     try:
         return model.model_validate(data)
     except ValidationError as error:

@@ -3,9 +3,12 @@
 from datetime import timedelta
 from pathlib import Path
 
+from corsheaders.defaults import default_headers
+
 from pixtasks import __version__
 
 from . import env
+from .console import UNFOLD  # noqa: F401 -- a setting
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 DATA_DIR = Path(env.text("PIXTASKS_DATA_DIR", str(BASE_DIR / "data"))).resolve()
@@ -15,7 +18,7 @@ PIXTASKS_PROFILE = env.text("PIXTASKS_PROFILE", "development")
 
 INSTALLED_APPS = [
     "unfold",
-    "django.contrib.admin",
+    "pixtasks.apps.ConsoleConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -31,15 +34,19 @@ INSTALLED_APPS = [
     "django_filters",
     "django_celery_beat",
     "django_celery_results",
+    "django_htmx",
     "django_structlog",
     "pixtasks",
     "pixtasks.accounts",
     "tasktypes",
     "jobs",
+    "gather",
 ]
 
 MIDDLEWARE = [
+    "pixtasks.common.origin.OriginMiddleware",
     "pixtasks.common.slashes.EitherSlashMiddleware",
+    "pixtasks.common.headers.SecurityHeadersMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "corsheaders.middleware.CorsMiddleware",
@@ -58,6 +65,11 @@ WSGI_APPLICATION = "pixtasks.wsgi.application"
 ASGI_APPLICATION = "pixtasks.asgi.application"
 APPEND_SLASH = False  # EitherSlashMiddleware answers both forms directly (CONTRACT X08).
 AUTH_USER_MODEL = "accounts.User"
+LOGIN_URL = "web:sign-in"
+CSRF_FAILURE_VIEW = "pixtasks.web.errors.csrf_failure"
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+LOGIN_REDIRECT_URL = "/admin/"  # Where somebody goes who opened the sign-in page itself.
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000
 
@@ -107,6 +119,7 @@ REST_FRAMEWORK = {
         "general": env.text("PIXTASKS_API_RATE", "6000/minute"),
         "launch": env.text("PIXTASKS_LAUNCH_RATE", "6000/minute"),  # Tasks, not requests.
         "start_job": env.text("PIXTASKS_START_JOB_RATE", "10/minute"),
+        "start_gather": env.text("PIXTASKS_START_GATHER_RATE", "10/minute"),
         "login_address": env.text("PIXTASKS_LOGIN_ADDRESS_RATE", "60/minute"),
         "login_account": env.text("PIXTASKS_LOGIN_ACCOUNT_RATE", "10/minute"),
     },
@@ -165,8 +178,16 @@ def redis_channels(url: str) -> dict[str, dict[str, object]]:
 
 
 # Without it a page of another origin reads no total and no next page.
-CORS_EXPOSE_HEADERS = ["X-Total-Count", "Link", "Retry-After", "ETag", "X-Request-ID"]
-CORS_ALLOWED_ORIGINS = env.words("PIXTASKS_CORS_ORIGINS", (env.text("NEXT_PUBLIC_APP_URL"),))
-UNFOLD = {"SITE_TITLE": "pixtasks", "SITE_HEADER": "pixtasks", "SITE_URL": "/"}
-CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CORS_EXPOSE_HEADERS = [
+    "X-Total-Count", "Link", "Retry-After", "ETag", "X-Request-ID", "X-Update-Seq", "Idempotency-Replayed",
+]  # fmt: skip
+# What a page of another origin may send besides the usual (CONTRACT G42).
+CORS_ALLOW_HEADERS = [
+    *default_headers, "x-api-key", "idempotency-key", "x-webhook-signature", "x-webhook-timestamp", "x-webhook-id",
+    "last-event-id",
+]  # fmt: skip
+# The web application whose pages call this API (CONTRACT G33, G42). Production has to name it.
+_app_default = "http://localhost:3000" if PIXTASKS_PROFILE == "development" else ""
+NEXT_PUBLIC_APP_URL = env.text("NEXT_PUBLIC_APP_URL", _app_default).strip()
+CORS_ALLOWED_ORIGINS = env.words("PIXTASKS_CORS_ORIGINS", (env.origin(NEXT_PUBLIC_APP_URL),))
 DJANGO_CELERY_BEAT_TZ_AWARE = True

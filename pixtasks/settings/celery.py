@@ -43,7 +43,7 @@ def celery_settings(*, redis_url: str, broker_folder: Path) -> dict[str, Any]:
         "broker_connection_retry_on_startup": True,
         "broker_connection_timeout": 5,
         "timezone": "UTC",
-        "beat_scheduler": "django_celery_beat.schedulers:DatabaseScheduler",
+        "beat_scheduler": "tasktypes.scheduler:LedgerScheduler",
     }
     if redis_url:
         settings["broker_url"] = redis_url

@@ -10,14 +10,19 @@ from .base import DATA_DIR, SIMPLE_JWT, redis_cache, redis_channels
 from .celery import celery_settings
 from .logs import logging_settings
 from .product import *  # noqa: F403
+from .product import PIXTASKS_WEBHOOK_RECEIVER_PORT
 
 DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
 DEBUG = False
 ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", *env.words("PIXTASKS_ALLOWED_HOSTS")]
 PIXTASKS_ANONYMOUS_API = env.flag("PIXTASKS_ANONYMOUS_API", True)
 PIXTASKS_BASE_URL = env.text("PIXTASKS_BASE_URL", "http://127.0.0.1:8000").rstrip("/")
+TASKS_API_URL = env.text("TASKS_API_URL", PIXTASKS_BASE_URL).strip().rstrip("/")
 _address = urlsplit(PIXTASKS_BASE_URL)
-PIXTASKS_FETCH_ALLOW = env.words("PIXTASKS_FETCH_ALLOW", (f"127.0.0.1:{_address.port or 80}",))
+PIXTASKS_FETCH_ALLOW = env.words(
+    "PIXTASKS_FETCH_ALLOW",
+    (f"127.0.0.1:{_address.port or 80}", f"127.0.0.1:{PIXTASKS_WEBHOOK_RECEIVER_PORT}"),
+)
 PIXTASKS_DEFAULT_ENGINES = env.words("PIXTASKS_DEFAULT_ENGINES", ("sample",))
 PIXTASKS_ENGINE_ALIASES = env.mapping("PIXTASKS_ENGINE_ALIASES", {"google": "sample", "bing": "sample"})
 
@@ -41,6 +46,7 @@ def _installation_secret(name: str) -> str:
 
 SECRET_KEY = env.text("PIXTASKS_SECRET_KEY") or _installation_secret("django")
 SIMPLE_JWT["SIGNING_KEY"] = env.text("PIXTASKS_JWT_KEY") or _installation_secret("jwt")
+WEBHOOK_SECRET = env.text("WEBHOOK_SECRET").strip() or _installation_secret("webhook")  # CONTRACT X47
 
 DATABASES = {"default": env.database(env.text("DATABASE_URL", f"sqlite:///{DATA_DIR / 'pixtasks.sqlite3'}"))}
 REDIS_URL = env.text("REDIS_URL")

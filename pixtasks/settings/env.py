@@ -61,10 +61,24 @@ def decimal(name: str, default: float, *, minimum: float = 0.0) -> float:
     return value
 
 
+def choice(name: str, default: str, allowed: tuple[str, ...]) -> str:
+    """Return one of the allowed words."""
+    raw = text(name, default).strip().lower()
+    if raw not in allowed:
+        raise ImproperlyConfigured(f"{name} must be one of {', '.join(allowed)}, not {raw!r}")
+    return raw
+
+
 def words(name: str, default: tuple[str, ...] = ()) -> list[str]:
     """Return a comma-separated list, blanks dropped."""
     raw = text(name, ",".join(default))
     return [word.strip() for word in raw.split(",") if word.strip()]
+
+
+def origin(url: str) -> str:
+    """Return scheme, host and port of an address, as browsers send them in ``Origin``; empty where there is none."""
+    parts = urlsplit(url.strip())
+    return f"{parts.scheme}://{parts.netloc}".lower() if parts.scheme and parts.netloc else ""
 
 
 def mapping(name: str, default: dict[str, str]) -> dict[str, str]:

@@ -14,8 +14,10 @@ ALLOWED_HOSTS = env.words("PIXTASKS_ALLOWED_HOSTS")
 CSRF_TRUSTED_ORIGINS = env.words("PIXTASKS_CSRF_ORIGINS")
 PIXTASKS_ANONYMOUS_API = env.flag("PIXTASKS_ANONYMOUS_API", False)
 PIXTASKS_BASE_URL = env.text("PIXTASKS_BASE_URL").rstrip("/")
+TASKS_API_URL = env.text("TASKS_API_URL").strip().rstrip("/")
+WEBHOOK_SECRET = env.text("WEBHOOK_SECRET").strip()  # Empty: the progress webhook answers 503.
 PIXTASKS_FETCH_ALLOW = env.words("PIXTASKS_FETCH_ALLOW")
-PIXTASKS_DEFAULT_ENGINES = env.words("PIXTASKS_DEFAULT_ENGINES")
+PIXTASKS_DEFAULT_ENGINES = env.words("PIXTASKS_DEFAULT_ENGINES", ("openverse", "wikimedia"))
 PIXTASKS_ENGINE_ALIASES = env.mapping("PIXTASKS_ENGINE_ALIASES", {})
 
 DATABASES = {"default": env.database(env.text("DATABASE_URL", "postgresql://127.0.0.1:5432/pixtasks"))}

@@ -93,6 +93,8 @@ class MeView(APIView):
 class LogoutView(APIView):
     """Sign out."""
 
+    for_viewers = True
+
     @extend_schema(
         operation_id="auth_logout",
         summary="Sign out",
@@ -105,7 +107,9 @@ class LogoutView(APIView):
         """End the sign-in that the bearer token belongs to."""
         token = request.auth
         if not isinstance(token, AccessToken):
-            raise RuleViolation("Only a bearer token can sign out; revoke an API key in the console.")
+            raise RuleViolation(
+                "Only a bearer token can sign out; an API key is revoked with DELETE /api/v1/api-keys/{id}."
+            )
         assert isinstance(request.user, User)
         signin.sign_out(user=request.user, token=token, address=caller_address(request))
         return Response(SignedOut(message="Signed out successfully").model_dump())

@@ -36,8 +36,8 @@ def _tokens(refresh: RefreshToken) -> Tokens:
     return Tokens(access_token=str(refresh.access_token), refresh_token=str(refresh), expires_in=int(life))
 
 
-def sign_in(*, email: str, password: str, address: str, request: HttpRequest | None = None) -> Tokens:
-    """Return the tokens of a new sign-in.
+def verified(*, email: str, password: str, address: str, request: HttpRequest | None = None) -> User:
+    """Return the active user of this address and password, and note the sign-in.
 
     Attempts are limited by account and by address. A slot is taken before the password is looked at, so that
     attempts at the same time are counted too, and given back when it was right.
@@ -57,7 +57,16 @@ def sign_in(*, email: str, password: str, address: str, request: HttpRequest | N
     with transaction.atomic():
         update_last_login(User, user)
         audit("signed_in", actor=user, target=user, address=address)
-    return _tokens(RefreshToken.begin(user))
+    return user
+
+
+def sign_in(*, email: str, password: str, address: str, request: HttpRequest | None = None) -> Tokens:
+    """Return the tokens of a new sign-in.
+
+    Raises:
+        NotAuthenticated, RateLimited: as for :func:`verified`.
+    """
+    return _tokens(RefreshToken.begin(verified(email=email, password=password, address=address, request=request)))
 
 
 def renew(*, refresh_token: str) -> Tokens:

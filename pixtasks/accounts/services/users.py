@@ -11,6 +11,7 @@ from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
 
 from pixtasks.accounts.models import LOCAL_EMAIL, ApiKey, User, normalise_email
+from pixtasks.accounts.roles import Role, give_role
 from pixtasks.common.errors import FieldError, InvalidInput, NotFound, RuleViolation
 
 from .audit import audit
@@ -29,14 +30,20 @@ def local_user() -> User:
 
 
 def ensure_user(
-    *, email: str, password: str | None, is_staff: bool | None = None, actor: User | None = None
+    *,
+    email: str,
+    password: str | None,
+    is_staff: bool | None = None,
+    role: Role | None = None,
+    actor: User | None = None,
 ) -> tuple[User, str]:
     """Make the user, or bring it to this password and role; running it again changes nothing.
 
     Args:
         email: the address that signs in.
         password: None keeps the present one.
-        is_staff: staff are superusers too, for the console; None keeps the present role.
+        is_staff: without a role staff are superusers, and no staff have no role; None keeps what is there.
+        role: of staff who are no superusers.
         actor: who asked; None is the command line.
 
     Returns:
@@ -58,25 +65,29 @@ def ensure_user(
         if user is None:
             if not password:
                 raise InvalidInput(FieldError(("password",), "a new user needs a password", "value_error.missing"))
-            _check_password(password, User(email=email))
-            user = User.objects.create_user(email, password, is_staff=bool(is_staff), is_superuser=bool(is_staff))
+            check_password(password, User(email=email))
+            everything = bool(is_staff) and role is None
+            user = User.objects.create_user(email, password, is_staff=bool(is_staff), is_superuser=everything)
             outcome, changed = "created", ["password"]
         else:
-            changed = _bring_to(user, password, is_staff)
+            changed = _bring_to(user, password, is_staff, everything=bool(is_staff) and role is None)
             outcome = "updated" if changed else "unchanged"
+        if is_staff is not None and give_role(user, role) and outcome != "created":
+            outcome, changed = "updated", [*changed, "role"]
         if changed:
-            audit(f"user.{outcome}", actor=actor, target=user, detail={"changed": changed, "is_staff": user.is_staff})
+            detail = {"changed": changed, "is_staff": user.is_staff, "is_superuser": user.is_superuser}
+            audit(f"user.{outcome}", actor=actor, target=user, detail=detail | ({"role": role} if role else {}))
     return user, outcome
 
 
-def _bring_to(user: User, password: str | None, is_staff: bool | None) -> list[str]:
+def _bring_to(user: User, password: str | None, is_staff: bool | None, *, everything: bool) -> list[str]:
     changed = []
     if password and not user.check_password(password):
-        _check_password(password, user)
+        check_password(password, user)
         user.set_password(password)
         changed.append("password")
-    if is_staff is not None and (user.is_staff, user.is_superuser) != (is_staff, is_staff):
-        user.is_staff = user.is_superuser = is_staff
+    if is_staff is not None and (user.is_staff, user.is_superuser) != (is_staff, everything):
+        user.is_staff, user.is_superuser = is_staff, everything
         changed.append("is_staff")
     if not user.is_active:
         user.is_active = True
@@ -86,7 +97,12 @@ def _bring_to(user: User, password: str | None, is_staff: bool | None) -> list[s
     return changed
 
 
-def _check_password(password: str, user: User) -> None:
+def check_password(password: str, user: User) -> None:
+    """Look whether a password is strong enough.
+
+    Raises:
+        InvalidInput: it is not; the message says why.
+    """
     try:
         validate_password(password, user)
     except ValidationError as error:
@@ -112,7 +128,7 @@ def create_api_key(
             owner=owner, name=name, scopes=sorted(set(scopes)), expiry_date=expires_at
         )
         detail = {"prefix": key.prefix, "name": name, "scopes": key.scopes, "owner": owner.email}
-        audit("apikey.created", actor=actor or owner, target=key, detail=detail, address=address)
+        audit("apikey.created", actor=actor, target=key, detail=detail, address=address)
     return key, text
 
 

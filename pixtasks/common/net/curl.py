@@ -115,11 +115,18 @@ class GuardedHandle:
         curl.setopt(pycurl.BUFFERSIZE, _BUFFER_BYTES)
         curl.setopt(pycurl.WRITEFUNCTION, write)
 
-    def begin(self, url: str) -> None:
-        """Aim at an address that ``urls.prepare_url`` has prepared, and forget the last use."""
+    def begin(self, url: str, *, seconds: float | None = None) -> None:
+        """Aim at an address that ``urls.prepare_url`` has prepared, and forget the last use.
+
+        Args:
+            seconds: what this use may take, where an earlier request of the same transfer has used some of its time;
+                it holds until it is given again.
+        """
         self.blocked = None
         self._no_socket = None
         self.curl.setopt(pycurl.URL, url)
+        if seconds is not None:
+            self.curl.setopt(pycurl.TIMEOUT_MS, max(1, math.ceil(seconds * 1000)))
 
     def failure(self, code: int, message: str) -> tuple[Outcome, str]:
         """Return class and sentence of a transfer that ended with a libcurl error."""
@@ -146,18 +153,18 @@ class GuardedHandle:
 
     @property
     def final_url(self) -> str:
-        """Address of the last request, after redirects."""
-        return _text(self.curl.getinfo_raw(pycurl.EFFECTIVE_URL))
+        """Address of the last request, after redirects; "" where libcurl could not read it."""
+        return self._told(pycurl.EFFECTIVE_URL)
 
     @property
     def redirect_url(self) -> str:
         """Address that a redirect which was not followed leads to, absolute; "" where there is none."""
-        return _text(self.curl.getinfo_raw(pycurl.REDIRECT_URL))
+        return self._told(pycurl.REDIRECT_URL)
 
     @property
     def content_type(self) -> str:
         """Content-Type as the server declared it, "" where it did not."""
-        return _text(self.curl.getinfo_raw(pycurl.CONTENT_TYPE))
+        return self._told(pycurl.CONTENT_TYPE)
 
     @property
     def retry_after(self) -> float | None:
@@ -165,9 +172,21 @@ class GuardedHandle:
         seconds = self.curl.getinfo(pycurl.RETRY_AFTER)
         return float(seconds) if seconds else None
 
+    @property
+    def seconds(self) -> float:
+        """How long the last use took."""
+        seconds: float = self.curl.getinfo(pycurl.TOTAL_TIME)
+        return seconds
+
     def close(self) -> None:
         """Close the handle and, where it was used alone, its connections."""
         self.curl.close()
+
+    def _told(self, what: int) -> str:
+        try:
+            return _text(self.curl.getinfo_raw(what))
+        except pycurl.error:  # Of an address that libcurl rejects it does not even tell the address.
+            return ""
 
     def _open_socket(self, purpose: int, address: Any) -> socket.socket | int:
         family, kind, protocol, target = address

@@ -22,6 +22,11 @@ class FetchLimits:
         total_seconds: a whole transfer with its redirects.
         max_redirects: 0 follows none.
         max_pixels: passed on to the reader of image headers.
+        delay_seconds: between the starts of two transfers to one host name, at least.
+        hold_seconds: a server that asks with Retry-After to wait is waited for, where it asks for no more than this.
+        breaker_failures: after so many failures in a row a server is left alone for a while; 0 = never.
+        robots: whether robots.txt is asked for and obeyed.
+        robots_tag: whether X-Robots-Tag is obeyed; tdm: whether ``tdm-reservation: 1`` is.
         contact: address or URL that the User-Agent names, so that operators of sites can complain.
     """
 
@@ -33,6 +38,12 @@ class FetchLimits:
     total_seconds: float = 60.0
     max_redirects: int = 5
     max_pixels: int = 40_000_000
+    delay_seconds: float = 0.0
+    hold_seconds: float = 60.0
+    breaker_failures: int = 10
+    robots: bool = True
+    robots_tag: bool = True
+    tdm: bool = True
     contact: str = ""
 
     @classmethod
@@ -47,6 +58,12 @@ class FetchLimits:
             total_seconds=settings.PIXTASKS_FETCH_TOTAL_SECONDS,
             max_redirects=settings.PIXTASKS_FETCH_MAX_REDIRECTS,
             max_pixels=settings.PIXTASKS_MAX_IMAGE_PIXELS,
+            delay_seconds=settings.PIXTASKS_FETCH_DELAY_PER_HOST,
+            hold_seconds=settings.PIXTASKS_FETCH_HOLD_SECONDS,
+            breaker_failures=settings.PIXTASKS_FETCH_BREAKER_FAILURES,
+            robots=settings.PIXTASKS_ROBOTS == "obey",
+            robots_tag=settings.PIXTASKS_ROBOTS_TAG,
+            tdm=settings.PIXTASKS_TDM_RESERVATION,
             contact=settings.PIXTASKS_USER_AGENT_CONTACT,
         )
 

@@ -38,6 +38,19 @@ class Outcome(StrEnum):
     EMPTY = "empty", "The server sent no bytes."
     NOT_AN_IMAGE = "not_an_image", "The content is no image, whatever its header says."
     UNSUPPORTED_FORMAT = "unsupported_format", "The content is an image of a format that is not supported."
+    ROBOTS = "robots", "The site's robots.txt forbids the address; it was not asked for."
+    ROBOTS_UNAVAILABLE = (
+        "robots_unavailable",
+        "The site's robots.txt could not be had, so for now nothing is asked of the site.",
+    )
+    HOST_UNAVAILABLE = (
+        "host_unavailable",
+        "The server failed too often in a row, or asked to be left alone for long; this address was not asked for.",
+    )
+    ROBOTS_TAG = "robots_tag", "The server says with X-Robots-Tag that the image is not to be indexed or learned from."
+    TDM_RESERVED = "tdm_reserved", "The server reserves the image from text and data mining (tdm-reservation: 1)."
+    OPTED_OUT = "opted_out", "It is on the opt-out list: somebody wants it left alone."
+    NOT_ON_CASSETTE = "not_on_cassette", "The job is repeated from a cassette, which has no answer for this address."
     FILE_MISSING = "file_missing", "There is no such file."
     FILE_FORBIDDEN = "file_forbidden", "The file may not be read, or is not a regular file."
 
@@ -50,6 +63,8 @@ _TRANSIENT: Final = frozenset(
         Outcome.TIMEOUT,
         Outcome.RESET,
         Outcome.INCOMPLETE,
+        Outcome.ROBOTS_UNAVAILABLE,
+        Outcome.HOST_UNAVAILABLE,
         "http_408",
         "http_425",
         "http_429",

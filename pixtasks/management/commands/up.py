@@ -107,8 +107,10 @@ def _environment(listener: Listener) -> dict[str, str]:
     if not env.text("PIXTASKS_BASE_URL"):
         environment["PIXTASKS_BASE_URL"] = listener.url
     if settings.PIXTASKS_PROFILE == "development" and not _given("PIXTASKS_FETCH_ALLOW"):
-        # The sample engine's pictures are served by this very process; nothing else that is private may be fetched.
-        environment["PIXTASKS_FETCH_ALLOW"] = listener.endpoint
+        # The sample engine's pictures are served by this very process, and webhook_receiver is for local trials;
+        # nothing else that is private may be connected to.
+        receiver = f"127.0.0.1:{settings.PIXTASKS_WEBHOOK_RECEIVER_PORT}"
+        environment["PIXTASKS_FETCH_ALLOW"] = f"{listener.endpoint},{receiver}"
     if not listener.is_loopback:
         environment["PIXTASKS_ANONYMOUS_API"] = "0"  # CONTRACT X67
     hosts = dict.fromkeys([*env.words("PIXTASKS_ALLOWED_HOSTS"), listener.host, *listener.names])
@@ -133,6 +135,8 @@ def _children(listener: Listener, environment: dict[str, str], *, workers: int, 
                 sys.executable, "-m", "uvicorn", "pixtasks.asgi:application",
                 "--fd", str(listener.socket.fileno()), "--lifespan", "off", "--no-access-log", "--no-proxy-headers",
                 "--timeout-graceful-shutdown", str(_STREAMS_GRACE), "--log-level", level,
+                # Progress is short: compressing it costs more than sending it. Clients say less than 4 KB.
+                "--ws", "websockets-sansio", "--ws-per-message-deflate", "false", "--ws-max-size", "16384",
             ],
             env=environment,
             grace=_GRACE,

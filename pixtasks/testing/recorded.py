@@ -1,0 +1,130 @@
+"""A source as it once answered: a server on loopback, and the product's own web client that is led to it."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
+
+from jobs.engines import WebError
+from jobs.fetch.web import WebClient, WebResponse
+from pixtasks.common.net.guard import AddressPolicy
+from pixtasks.common.net.limits import FetchLimits
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the source answers to some requests.
+
+    Attributes:
+        url: the address that is asked. Parameters in it must be in the request, which may have others besides; of
+            several answers that fit, the one with most parameters is sent.
+        body: bytes, text, or anything else as JSON.
+        headers: besides Content-Length; Content-Type is told from the body where it is not here.
+    """
+
+    url: str
+    body: Any = b""
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def fits(self, url: str) -> bool:
+        """Tell whether a request is one for this answer."""
+        own, asked = urlsplit(self.url), urlsplit(url)
+        given = set(parse_qsl(asked.query, keep_blank_values=True))
+        same = (own.scheme, own.netloc, own.path or "/") == (asked.scheme, asked.netloc, asked.path or "/")
+        return same and given.issuperset(parse_qsl(own.query, keep_blank_values=True))
+
+    def content(self) -> tuple[str, bytes]:
+        """Return the content type and the bytes."""
+        if isinstance(self.body, bytes):
+            return "application/octet-stream", self.body
+        if isinstance(self.body, str):
+            return "text/plain; charset=utf-8", self.body.encode()
+        return "application/json", json.dumps(self.body).encode()
+
+
+class RecordedWeb:
+    """The engines' ``Web``: every address leads to the server on loopback, and the answer seems to come from there.
+
+    Attributes:
+        asked: the addresses, in order.
+        unknown: those of them that nothing was recorded for; they are answered with 404.
+        instead: what every request is answered with, or fails with, while it is set.
+        busy: whether a request is under way.
+    """
+
+    def __init__(self, client: WebClient, origin: str) -> None:
+        self.asked: list[str] = []
+        self.unknown: list[str] = []
+        self.instead: Answer | WebError | None = None
+        self.busy = False
+        self._client = client
+        self._origin = origin
+
+    def get(
+        self,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        max_bytes: int = 5_000_000,
+        robots: bool = False,
+    ) -> WebResponse:
+        """Return what was recorded for the address; a recorded source forbids nothing by robots.txt."""
+        self.asked.append(url)
+        if isinstance(self.instead, WebError):
+            raise self.instead
+        self.busy = True
+        try:
+            response = self._client.get(f"{self._origin}/{quote(url, safe='')}", headers=headers, max_bytes=max_bytes)
+        finally:
+            self.busy = False
+        return replace(response, url=url)
+
+    def answer(self, url: str, answers: Sequence[Answer]) -> Answer:
+        """Return the recorded answer to an address."""
+        if isinstance(self.instead, Answer):
+            return self.instead
+        fitting = [each for each in answers if each.fits(url)]
+        if not fitting:
+            self.unknown.append(url)
+            return Answer(url, status=404)
+        return max(fitting, key=lambda each: len(parse_qsl(urlsplit(each.url).query, keep_blank_values=True)))
+
+
+@contextmanager
+def recorded(answers: Sequence[Answer]) -> Iterator[RecordedWeb]:
+    """Serve the answers on a free port of loopback, and give the web client that is led to them."""
+    webs: list[RecordedWeb] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            answer = webs[0].answer(unquote(self.path[1:]), answers)
+            content_type, body = answer.content()
+            self.send_response(answer.status)
+            for name, value in {"Content-Type": content_type, **answer.headers, "Content-Length": len(body)}.items():
+                self.send_header(name, str(value))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *args: object) -> None:
+            return
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    limits = FetchLimits(max_redirects=0, connect_seconds=10, total_seconds=30)
+    try:
+        with WebClient(AddressPolicy([f"127.0.0.1:{server.server_port}"]), limits) as client:
+            webs.append(RecordedWeb(client, f"http://127.0.0.1:{server.server_port}"))
+            yield webs[0]
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
