@@ -1,54 +1,35 @@
-"""Console pages of the ledger. Every row belongs to a service, so the pages show and change nothing."""
+"""Registers the console pages of the ledger; the larger ones are in :mod:`tasktypes.console`."""
 
 from __future__ import annotations
 
 from django.contrib import admin
-from unfold.decorators import display
 
-from pixtasks.accounts.console import ReadOnlyAdmin
+from pixtasks.accounts.console import IndexedValues, LargeTable, ReadOnlyAdmin
+from tasktypes.console.processes import ProcessAdmin, WorkerAdmin
+from tasktypes.console.tasks import TaskAdmin
+from tasktypes.console.types import TaskTypeAdmin
 from tasktypes.models import (
     Bucket,
     BucketStart,
+    Process,
     ScheduledSlot,
+    SourceFault,
     TallyDelta,
     Task,
     TaskEvent,
     TaskGroup,
     TaskType,
+    Throughput,
     WebhookDelivery,
     WebhookEndpoint,
     Worker,
 )
-from tasktypes.states import State
 from tasktypes.webhooks.admin import WebhookDeliveryAdmin, WebhookEndpointAdmin
 
-STATE_COLOURS = {
-    State.PENDING.value: "info",
-    State.RUNNING.value: "warning",
-    State.COMPLETED.value: "success",
-    State.FAILED.value: "danger",
-    State.CANCELLED.value: "default",
-}
-
-
-@admin.register(Task)
-class TaskAdmin(ReadOnlyAdmin):
-    """Tasks."""
-
-    list_display = (
-        "id", "type_name", "public_id", "state", "priority", "attempt", "retries", "created_by", "worker", "created_at",
-        "started_at", "completed_at",
-    )  # fmt: skip
-    list_display_links = ("id", "public_id")
-    list_filter = ("status", "type_name")
-    list_select_related = ("created_by",)
-    search_fields = ("public_id", "type_name", "created_by__email")
-    show_full_result_count = False
-
-    @display(description="Status", label=STATE_COLOURS)
-    def state(self, obj: Task) -> str:
-        """Return where the task stands."""
-        return str(obj.status)
+admin.site.register(Task, TaskAdmin)
+admin.site.register(TaskType, TaskTypeAdmin)
+admin.site.register(Worker, WorkerAdmin)
+admin.site.register(Process, ProcessAdmin)
 
 
 @admin.register(TaskGroup)
@@ -57,36 +38,17 @@ class TaskGroupAdmin(ReadOnlyAdmin):
 
     list_display = ("id", "kind", "total", "completed", "failed", "cancelled", "cancelled_at", "settled_at")
     list_filter = ("kind",)
-    show_full_result_count = False
 
 
 @admin.register(TaskEvent)
-class TaskEventAdmin(ReadOnlyAdmin):
+class TaskEventAdmin(LargeTable, ReadOnlyAdmin):
     """The history of tasks."""
 
     list_display = ("id", "task", "seq", "type", "created_at")
-    list_filter = ("type",)
     list_select_related = ("task",)
-    search_fields = ("task__public_id",)
-    show_full_result_count = False
-
-
-@admin.register(TaskType)
-class TaskTypeAdmin(ReadOnlyAdmin):
-    """Types that users declared."""
-
-    list_display = ("id", "name", "is_active", "created_by", "created_at", "updated_at")
-    list_filter = ("is_active",)
-    list_select_related = ("created_by",)
-    search_fields = ("name", "description")
-
-
-@admin.register(Worker)
-class WorkerAdmin(ReadOnlyAdmin):
-    """Workers, by their own word."""
-
-    list_display = ("name", "pid", "slots", "queues", "started_at", "heartbeat_at", "stopped_at")
-    search_fields = ("name",)
+    search_fields = ("=task__public_id",)
+    search_help_text = "The id of a task"
+    ordering = ("-id",)
 
 
 @admin.register(Bucket)
@@ -98,13 +60,12 @@ class BucketAdmin(ReadOnlyAdmin):
 
 
 @admin.register(BucketStart)
-class BucketStartAdmin(ReadOnlyAdmin):
+class BucketStartAdmin(LargeTable, ReadOnlyAdmin):
     """Starts that count against a rate limit."""
 
     list_display = ("id", "bucket", "started_at")
     list_select_related = ("bucket",)
     search_fields = ("bucket__key",)
-    show_full_result_count = False
 
 
 @admin.register(TallyDelta)
@@ -116,13 +77,28 @@ class TallyDeltaAdmin(ReadOnlyAdmin):
 
 
 @admin.register(ScheduledSlot)
-class ScheduledSlotAdmin(ReadOnlyAdmin):
+class ScheduledSlotAdmin(LargeTable, ReadOnlyAdmin):
     """Periods of which the task was submitted."""
 
     list_display = ("name", "slot", "created_at")
-    list_filter = ("name",)
-    search_fields = ("name",)
-    show_full_result_count = False
+    list_filter = (("name", IndexedValues),)
+    ordering = ("-id",)
+
+
+@admin.register(Throughput)
+class ThroughputAdmin(LargeTable, ReadOnlyAdmin):
+    """What the dashboard's charts are made of."""
+
+    list_display = ("id", "begins_at", "span", "measure", "source", "amount")
+    ordering = ("-id",)
+
+
+@admin.register(SourceFault)
+class SourceFaultAdmin(LargeTable, ReadOnlyAdmin):
+    """What outside sources said when they failed; the newest of each are kept."""
+
+    list_display = ("id", "source", "message", "created_at")
+    ordering = ("-id",)
 
 
 admin.site.register(WebhookEndpoint, WebhookEndpointAdmin)

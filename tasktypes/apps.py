@@ -13,10 +13,11 @@ class TaskTypesConfig(AppConfig):
         """Register the ledger's own handlers, and its schedules once their table exists."""
         from django.db.models.signals import post_migrate
 
-        from tasktypes import example, housekeeping
+        from tasktypes import batch, example, housekeeping
         from tasktypes.services.schedules import create_schedules
         from tasktypes.webhooks import handler
 
+        assert batch.Batch.name
         assert example.ExampleDatabaseTask.name
         assert housekeeping.Housekeeping.name
         assert handler.Deliver.name

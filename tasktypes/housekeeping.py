@@ -10,7 +10,9 @@ from pydantic import BaseModel, ConfigDict
 from pixtasks.accounts.models import User
 from pixtasks.common.errors import AccessDenied
 from tasktypes.handlers import Context, Handler, register
+from tasktypes.services import throughput
 from tasktypes.services.audit import counter_mismatches, forget_slots
+from tasktypes.services.processes import forget_processes
 from tasktypes.services.schedules import schedule
 from tasktypes.services.sweep import forget_workers
 from tasktypes.webhooks.services.deliveries import forget_deliveries
@@ -47,6 +49,8 @@ class Housekeeping(Handler[NoParams]):
         return {
             "counter_mismatches": mismatches,
             "workers_forgotten": forget_workers(),
+            "processes_forgotten": forget_processes(),
             "slots_forgotten": forget_slots(),
+            "throughput_forgotten": throughput.forget(),
             "deliveries_forgotten": forget_deliveries(),
         }

@@ -46,6 +46,7 @@ class EventType(models.TextChoices):
     RETRYING = "retrying", "Waiting for retry"
     LOST = "lost", "Worker lost"
     RELEASED = "released", "Given back by a stopping worker"
+    POSTPONED = "postponed", "Waiting for its time"
     CANCEL_REQUESTED = "cancel_requested", "Cancel requested"
     COMPLETED = "completed", "Completed"
     FAILED = "failed", "Failed"

@@ -12,9 +12,10 @@ from typing import Any
 import structlog
 from celery import Celery, signals
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import connection
 from kombu import Queue
 
+from pixtasks.common.memory import memory_of
 from tasktypes.handlers import Handler, handlers
 from tasktypes.services.execute import run_message
 from tasktypes.services.inspect import beat_worker, worker_stopped
@@ -36,9 +37,11 @@ def register(app: Celery) -> None:
         _register_handler(app, handler)
 
     @app.task(name=SUBMIT_SCHEDULED)
-    def run_schedule(name: str, handler_name: str) -> int | None:
+    def run_schedule(
+        name: str, handler_name: str, parameters: dict[str, Any] | None = None, owner_id: int | None = None
+    ) -> int | None:
         """Submit the task of a schedule that is due."""
-        return submit_scheduled(name, handler_name)
+        return submit_scheduled(name, handler_name, parameters, owner_id)
 
 
 def _register_handler(app: Celery, handler: Handler[Any]) -> None:
@@ -88,13 +91,14 @@ class WorkerBeat:
         self._quietly(partial(worker_stopped, self.name))
 
     def _beat(self, *, first: bool) -> None:
-        beat_worker(name=self.name, pid=os.getpid(), slots=self.slots, queues=self.queues, first=first)
+        pid = os.getpid()
+        beat_worker(name=self.name, pid=pid, slots=self.slots, queues=self.queues, memory=memory_of(pid), first=first)
 
     def _quietly(self, call: Callable[[], None]) -> bool:
         with self._lock:
             try:
                 call()
-            except DatabaseError as error:
+            except Exception as error:  # noqa: BLE001 -- a worker whose beat has ended looks dead and gets no work
                 logger.warning("worker beat failed", error=str(error))
                 return False
             finally:

@@ -7,6 +7,7 @@ command, and Celery knows it under the same name (CONTRACT C13).
 from __future__ import annotations
 
 from tasktypes.handlers.base import (
+    AnyTask,
     Claimed,
     Context,
     EndedTask,
@@ -14,6 +15,8 @@ from tasktypes.handlers.base import (
     Handler,
     LeaseLost,
     PermanentFailure,
+    Postponed,
+    Scope,
     TaskCancelled,
     TimeLimitPassed,
     WorkerStopping,
@@ -21,6 +24,7 @@ from tasktypes.handlers.base import (
 from tasktypes.handlers.registry import group_hooks, handlers, register, register_group_hook
 
 __all__ = [
+    "AnyTask",
     "Claimed",
     "Context",
     "EndedTask",
@@ -28,6 +32,8 @@ __all__ = [
     "Handler",
     "LeaseLost",
     "PermanentFailure",
+    "Postponed",
+    "Scope",
     "TaskCancelled",
     "TimeLimitPassed",
     "WorkerStopping",

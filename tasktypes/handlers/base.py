@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
@@ -15,6 +15,7 @@ from tasktypes.states import State
 if TYPE_CHECKING:
     # Handlers are imported before Django's models can be.
     from pixtasks.accounts.models import User
+    from tasktypes.models import Task
 
 
 class TaskCancelled(Exception):
@@ -27,6 +28,20 @@ class LeaseLost(Exception):
 
 class WorkerStopping(Exception):
     """The worker has been told to stop; the task goes back as it is and costs nothing."""
+
+
+class Postponed(Exception):
+    """The attempt cannot go on before some time; the task goes back as it is, costs nothing and holds no slot.
+
+    Args:
+        seconds: when it may be tried again, from now.
+        reason: what it waits for, shown in its history.
+    """
+
+    def __init__(self, seconds: float, reason: str = "") -> None:
+        self.seconds = seconds
+        self.reason = reason
+        super().__init__(reason or f"try again in {seconds:g} s")
 
 
 class PermanentFailure(Exception):
@@ -72,6 +87,43 @@ class EndedTask:
     progress: dict[str, Any] | None
     result: dict[str, Any] | None
     error_message: str | None = field(default=None)
+
+
+class AnyTask(Protocol):
+    """What claimed tasks, ended tasks and rows have in common."""
+
+    @property
+    def id(self) -> int:
+        """The number."""
+
+    @property
+    def public_id(self) -> str:
+        """What users see."""
+
+    @property
+    def type_name(self) -> str:
+        """The handler's name, or the declared type's."""
+
+    @property
+    def created_by_id(self) -> int | None:
+        """Whose it is."""
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """What it was submitted with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a task belongs to above the ledger, such as a project.
+
+    Args:
+        text: kind and number, such as ``project:12``.
+        owner_id: whose that is.
+    """
+
+    text: str
+    owner_id: int
 
 
 class Context(Protocol):
@@ -154,18 +206,29 @@ class Handler(Generic[ParamsType]):
     backoff_limit: ClassVar[float] = 600
     batch: ClassVar[int] = 1
     """How many rows a worker claims and settles at a time; above 1 for tasks of milliseconds."""
+    retried_alone: ClassVar[bool] = False
+    """Whether one task of a job or run may be reopened without the others."""
 
     def run(self, params: ParamsType, context: Context) -> dict[str, Any]:
         """Do the work of one task and return its result.
 
         Raises:
             PermanentFailure: trying again cannot help.
+            Postponed: it waits for something, a rate limit say, and is to be run again later.
             Exception: anything else is retried with back-off while the task's budget lasts.
         """
         raise TypeError(f"the handler {self.name} has no run()")
 
     def rate_key(self, params: ParamsType) -> str:
         """Return the bucket whose limit a start counts against; empty for none."""
+        return ""
+
+    def source(self, parameters: Mapping[str, Any]) -> str:
+        """Return the outside source that such a task asks, named as its rate key; its attempts tell of its health.
+
+        Args:
+            parameters: as the row has them.
+        """
         return ""
 
     def check_caller(self, params: ParamsType, user: User) -> None:
@@ -179,6 +242,20 @@ class Handler(Generic[ParamsType]):
     def retried_by(self, params: ParamsType) -> str:
         """Return the request that retries the job or run which such a task belongs to; empty where there is none."""
         return ""
+
+    def scopes(self, tasks: Sequence[AnyTask]) -> Mapping[int, Scope]:
+        """Return what these tasks belong to, by their ids: webhooks that hear of one scope only ask.
+
+        It is called inside the transaction that ends a task or stores its progress: use one query.
+        """
+        return {}
+
+    def on_submitted(self, tasks: Sequence[Task]) -> None:
+        """Hear, inside the submitting transaction, that tasks of this handler were inserted, whoever submitted them.
+
+        Raises:
+            PixtasksError: they cannot be; the whole submission is taken back.
+        """
 
     def on_settled(self, tasks: Sequence[EndedTask]) -> None:
         """Hear, inside the settling transaction, that tasks of this handler have ended; touch only your app's rows."""

@@ -8,6 +8,9 @@ class Bucket(models.Model):
 
     key = models.CharField(max_length=200, primary_key=True)
     next_at = models.DateTimeField(null=True, blank=True, help_text="No start before this time.")
+    paused_until = models.DateTimeField(
+        null=True, blank=True, help_text="Nothing may start before, whatever the starts that count say."
+    )
 
     def __str__(self) -> str:
         return self.key

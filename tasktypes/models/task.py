@@ -133,7 +133,9 @@ class Task(models.Model):
             models.Index(name="task_of_owner", fields=["created_by", "id"]),
             models.Index(name="task_of_owner_status", fields=["created_by", "status", "id"]),
             models.Index(name="task_of_owner_type", fields=["created_by", "type_name", "status", "id"]),
+            models.Index(name="task_by_age", fields=["created_at"]),
             models.Index(name="task_newest_ends", fields=["-completed_at"], condition=Q(completed_at__isnull=False)),
+            models.Index(name="task_newest_failures", fields=["-completed_at"], condition=Q(status=State.FAILED)),
         ]
         constraints = [
             models.CheckConstraint(name="task_priority_range", condition=Q(priority__gte=1, priority__lte=1000)),

@@ -13,6 +13,9 @@ class Worker(models.Model):
     started_at = models.DateTimeField()
     heartbeat_at = models.DateTimeField(db_index=True)
     stopped_at = models.DateTimeField(null=True, blank=True)
+    memory = models.BigIntegerField(
+        null=True, blank=True, help_text="Bytes that it and its pool hold; empty where the system does not tell."
+    )
 
     def __str__(self) -> str:
         return self.name

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 
 from celery import current_app
 from django.db import transaction
 from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 from kombu.exceptions import OperationalError as BrokerError
+from redis.exceptions import RedisError
 
 from pixtasks.common.sql import update_returning
 from tasktypes.models import Task, TaskEvent, TaskGroup
@@ -37,10 +39,19 @@ def cancel_group(group_id: int) -> int:
 
 def cancel_task(task_id: int) -> bool:
     """Ask one task to stop; say whether it had not yet ended."""
+    return bool(cancel_tasks([task_id]))
+
+
+def cancel_tasks(task_ids: Collection[int], *, by: str = "") -> list[int]:
+    """Ask tasks to stop; return the ids of those that had not yet ended.
+
+    Args:
+        by: who asked, for the tasks' histories.
+    """
     with transaction.atomic():
-        active = _lock(Task.objects.filter(pk=task_id, status__in=ACTIVE))
-        _cancel_rows(active)
-    return bool(active)
+        active = _lock(Task.objects.filter(pk__in=task_ids, status__in=ACTIVE))
+        _cancel_rows(active, by=by)
+    return active
 
 
 def cancel_orphans() -> int:
@@ -60,8 +71,9 @@ def _lock(rows: QuerySet[Task]) -> list[int]:
     return list(rows.order_by("id").select_for_update(no_key=True, of=("self",)).values_list("id", flat=True))
 
 
-def _cancel_rows(ids: list[int]) -> None:
+def _cancel_rows(ids: list[int], *, by: str = "") -> None:
     """Cancel locked rows: pending ones are ended, running ones are marked."""
+    asked = {"by": by} if by else {}
     ended = update_returning(
         Task.objects.filter(pk__in=ids, status=State.PENDING),
         {
@@ -80,10 +92,14 @@ def _cancel_rows(ids: list[int]) -> None:
         ["id", "event_seq", "updated_at"],
     )
     TaskEvent.objects.bulk_create(
-        [end_event(row) for row in sorted(ended, key=lambda row: row["id"])]
+        [_told(end_event(row), asked) for row in sorted(ended, key=lambda row: row["id"])]
         + [
             TaskEvent(
-                task_id=row["id"], seq=row["event_seq"], type=EventType.CANCEL_REQUESTED, created_at=row["updated_at"]
+                task_id=row["id"],
+                seq=row["event_seq"],
+                type=EventType.CANCEL_REQUESTED,
+                data=asked,
+                created_at=row["updated_at"],
             )
             for row in marked
         ],
@@ -104,9 +120,17 @@ def _cancel_rows(ids: list[int]) -> None:
         transaction.on_commit(lambda: revoke(rung), robust=True)
 
 
+def _told(event: TaskEvent, facts: dict[str, str]) -> TaskEvent:
+    event.data = {**event.data, **facts}
+    return event
+
+
 def revoke(celery_ids: list[str], *, terminate: bool = False) -> None:
-    """Tell the workers to discard messages, or to kill what carries them; best effort: the mark is what counts."""
+    """Tell the workers to discard messages, or to kill what carries them; best effort: the mark is what counts.
+
+    A request may wait for this: a broker that refuses is noticed at once, one that is silent after two seconds.
+    """
     try:
         current_app.control.revoke(celery_ids, terminate=terminate, signal="SIGKILL" if terminate else None)
-    except (BrokerError, OSError) as error:
+    except (BrokerError, RedisError, OSError) as error:
         logger.warning("revoke not sent (the mark in the ledger is enough): %s", error)

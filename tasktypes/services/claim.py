@@ -11,6 +11,7 @@ from django.db import transaction
 from django.db.models import Exists, F, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Now
 
+from pixtasks.common.crash_points import crash_after_commit, crash_point
 from pixtasks.common.sql import update_returning
 from tasktypes.handlers import Claimed
 from tasktypes.models import Bucket, Task, TaskEvent, TaskGroup
@@ -137,6 +138,9 @@ def _take(rows: QuerySet[Task], worker: str, carrier: str, held_for: timedelta |
         limits.log_starts(key, sum(1 for row in claimed if row.rate_key == key))
     TaskEvent.objects.bulk_create([started_event(row, worker) for row in claimed])
     tally.record((row.created_by_id, row.type_name, State.PENDING, State.RUNNING) for row in claimed)
+    if claimed:
+        crash_after_commit("claim.after_commit")
+        crash_point("claim.before_commit")
     return claimed
 
 

@@ -9,16 +9,19 @@ from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, InterfaceError, connection, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
+from pixtasks.common.crash_points import crash_point
 from pixtasks.common.sql import update_returning
 from tasktypes.handlers import Claimed, LeaseLost, TaskCancelled, TimeLimitPassed, WorkerStopping
 from tasktypes.models import Task, TaskEvent
 from tasktypes.services.claim import lease, renew
 from tasktypes.services.stopping import stop_notice
 from tasktypes.states import EventType, State
+from tasktypes.webhooks.services.audience import ProgressAudience
+from tasktypes.webhooks.services.events import tell_progress
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +34,7 @@ class LeasedContext:
 
     def __init__(self, task: Claimed, *, time_limit: float) -> None:
         self.task = task
+        self._audience = ProgressAudience(task)
         self._deadline = time.monotonic() + time_limit
         self._time_limit = time_limit
         self._checkpointed = time.monotonic()
@@ -63,6 +67,7 @@ class LeasedContext:
         with transaction.atomic():
             row = self._fenced(self._signs_of_life(progress, state))
             self._tell(row, progress)
+            crash_point("checkpoint.before_commit")
         self._after(row)
 
     def store(self, write: Callable[[], tuple[dict[str, Any], dict[str, Any]]]) -> None:
@@ -73,6 +78,7 @@ class LeasedContext:
             progress, state = write()
             row = self._fenced(self._signs_of_life(progress, state))
             self._tell(row, progress)
+            crash_point("checkpoint.before_commit")
         self._after(row)
 
     def progress(self, progress: dict[str, Any]) -> None:
@@ -99,8 +105,10 @@ class LeasedContext:
                 data=progress,
                 created_at=row["updated_at"],
             )
+            tell_progress(self._audience, progress, row["event_seq"])
 
     def _after(self, row: dict[str, Any]) -> None:
+        crash_point("checkpoint.after_commit")
         self._checkpointed = time.monotonic()
         if row["cancel_requested_at"] is not None:
             self._cancelled.set()
@@ -168,7 +176,7 @@ class Heartbeat:
             try:
                 used = True
                 kept = renew([context.task for context in contexts])
-            except DatabaseError as error:
+            except (DatabaseError, InterfaceError, OSError) as error:
                 logger.warning("lease not renewed, trying again: %s", error)
                 connection.close()
                 continue

@@ -11,6 +11,7 @@ from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Greatest, Now
 
+from pixtasks.accounts.services.audit import audit
 from pixtasks.common.errors import RuleViolation
 from pixtasks.common.pagination import PageRequest
 from tasktypes.models import Task
@@ -96,6 +97,7 @@ def retry_in_place(task: Task) -> Task:
         Task.objects.filter(pk=row.pk).update(
             retries=row.retries + 1, max_retries=Greatest(F("max_retries"), row.retries + 1), updated_at=Now()
         )
+        audit("task.retried", target=row, detail={"task": row.public_id})
     task.refresh_from_db()
     return task
 

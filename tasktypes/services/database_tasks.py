@@ -14,6 +14,7 @@ from django.db.models.functions import Now
 from pydantic import ValidationError
 
 from pixtasks.accounts.models import User
+from pixtasks.accounts.services.audit import audit
 from pixtasks.common.errors import AccessDenied, FieldError, InvalidInput, NotFound, RuleViolation
 from pixtasks.common.wording import Loc, field_errors
 from tasktypes.handlers import handlers
@@ -83,8 +84,10 @@ def submit_once(
                 same = Task.objects.filter(created_by_id=owner_id, dedup_key=key)
                 present = same.select_for_update(of=("self",)).first()
                 if present is not None:
+                    audit("task.repeated", actor=caller, target=present, detail={"task": present.public_id})
                     return _again_all([present])[present.pk]
                 task = submit([new], owner_id=owner_id, loc=loc)[0]
+                audit("task.launched", actor=caller, target=task, detail={"task": task.public_id, "type": name})
         except IntegrityError:
             continue  # The same payload came at the same moment: it is there now.
         return Submitted(task, False, f"Task {name} created as new task {task.pk}")
@@ -115,7 +118,14 @@ def submit_batch(
         raise InvalidInput([fault for index in sorted(faults) for fault in faults[index]])
     for _ in range(_TRIES):
         try:
-            return _submit_valid(name, payloads, keys, faults, owner_id)
+            with transaction.atomic():
+                items = _submit_valid(name, payloads, keys, faults, owner_id)
+                there = [one.submitted for one in items if one.submitted is not None]
+                fresh = sum(not one.is_duplicate for one in there)
+                detail = {"type": name, "tasks": fresh, "repeated": len(there) - fresh, "refused": len(faults)}
+                if there:
+                    audit("task.launched", actor=caller, detail=detail)
+            return items
         except IntegrityError:
             continue  # One of the payloads came at the same moment: it is there now.
     raise IntegrityError(f"payloads of {name} are being submitted and deleted at once")

@@ -9,10 +9,11 @@ from typing import Any
 from django.db import transaction
 
 from pixtasks.accounts.models import User
+from pixtasks.accounts.services.audit import audit
 from pixtasks.common.errors import RuleViolation
 from tasktypes.models import DependencyFailure, Task
 from tasktypes.services.access import allow
-from tasktypes.services.dependencies import check_prerequisites, fail_unmeetable, refuse_unmeetable, wait_again
+from tasktypes.services.dependencies import check_prerequisites, refuse_unmeetable, wait_again
 from tasktypes.services.retry import reopen
 from tasktypes.services.submit import NewTask, submit
 from tasktypes.services.task_types import type_for
@@ -29,12 +30,14 @@ def create_task(
     depends_on: Sequence[int] = (),
     on_dependency_failure: DependencyFailure = DependencyFailure.FAIL,
     max_retries: int | None = None,
+    owner: User | None = None,
 ) -> Task:
     """Insert a task of a declared type.
 
     Args:
         depends_on: ids of tasks that must complete first; where one has ended badly already, the task fails at once.
         max_retries: None = the type's own.
+        owner: whose task it will be; by default the actor's.
 
     Raises:
         NotFound: there is no such type (CONTRACT R11).
@@ -58,8 +61,9 @@ def create_task(
         max_retries=max_retries,
     )
     with transaction.atomic():
-        task = submit([new], owner_id=actor.pk, loc=("body", "parameters"))[0]
-        fail_unmeetable(depends_on)
+        task = submit([new], owner_id=(owner or actor).pk, loc=("body", "parameters"))[0]
+        facts = {"task": task.public_id, "type": task.type_name, "owner": (owner or actor).email}
+        audit("task.launched", actor=actor, target=task, detail=facts)
     if depends_on:
         task.refresh_from_db()
     return task
@@ -83,5 +87,6 @@ def retry_task(task: Task, *, actor: User) -> Task:
                 f"Cannot retry task in state: {task.status}. Only failed and cancelled tasks can be retried."
             )
         wait_again(task.pk)
+        audit("task.retried", actor=actor, target=task, detail={"task": task.public_id})
     task.refresh_from_db()
     return task

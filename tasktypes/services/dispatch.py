@@ -13,11 +13,13 @@ from datetime import timedelta
 
 from celery import current_app
 from django.conf import settings
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, InterfaceError, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 from kombu.exceptions import OperationalError as BrokerError
+from redis.exceptions import RedisError
 
+from pixtasks.common.crash_points import crash_point
 from pixtasks.common.sql import update_returning
 from tasktypes.handlers import handlers
 from tasktypes.models import Task
@@ -48,7 +50,10 @@ def dispatch() -> int:
     """Hand out what may run now, for at most the free slots; return how many messages were sent."""
     if not (rings := choose()):
         return 0
-    return publish(rings)
+    crash_point("dispatch.before_publish")
+    sent = publish(rings)
+    crash_point("dispatch.after_publish")
+    return sent
 
 
 def dispatch_after_commit() -> None:
@@ -60,7 +65,7 @@ def dispatch_quietly() -> None:
     """Dispatch, and leave it to the dispatcher process where that fails."""
     try:
         dispatch()
-    except (DatabaseError, BrokerError, OSError) as error:
+    except (DatabaseError, InterfaceError, BrokerError, OSError) as error:
         logger.warning("dispatch put off: %s", error)
 
 
@@ -80,7 +85,10 @@ def choose() -> list[Ring]:
             for candidate in pick(free.total, runner=lanes.HANDLED, wanted=fits)
             if free.take(handlers[candidate.type_name].queue)
         ]
-        return _mark(candidates)
+        rings = _mark(candidates)
+        if rings:
+            crash_point("dispatch.before_commit")
+    return rings
 
 
 def _mark(candidates: list[Candidate]) -> list[Ring]:
@@ -111,12 +119,14 @@ def _mark(candidates: list[Candidate]) -> list[Ring]:
 
 def ring_again_after(unanswered: int) -> float:
     """Return the seconds after which a row is rung again when ``unanswered`` earlier messages found nobody."""
-    first = 10 if settings.REDIS_URL else 5
-    return float(min(first * 2**unanswered, _RING_AGAIN_MOST))
+    return float(min(settings.PIXTASKS_RING_AGAIN_SECONDS * 2**unanswered, _RING_AGAIN_MOST))
 
 
 def publish(rings: list[Ring]) -> int:
-    """Send the messages; return how many the broker took. The rest rings again by itself."""
+    """Send the messages; return how many the broker took. The rest rings again by itself.
+
+    A request may wait for this: a broker that refuses is noticed at once, one that is silent after two seconds.
+    """
     sent = 0
     try:
         with current_app.producer_or_acquire() as producer:
@@ -132,6 +142,14 @@ def publish(rings: list[Ring]) -> int:
                     retry=False,
                 )
                 sent += 1
-    except (BrokerError, OSError) as error:
+    except (BrokerError, RedisError, OSError) as error:
         logger.warning("the broker took %d of %d messages, the rest rings again: %s", sent, len(rings), error)
+        _ring_soon([ring.task_id for ring in rings[sent:]])
     return sent
+
+
+def _ring_soon(ids: list[int]) -> None:
+    """Let what the broker did not take wait no longer than a first ring: nobody has left it unanswered."""
+    Task.objects.filter(pk__in=ids, status=State.PENDING, unanswered__gt=0).update(
+        unanswered=F("unanswered") - 1, due_at=Now() + timedelta(seconds=ring_again_after(0))
+    )

@@ -7,14 +7,17 @@ import time
 import traceback
 from typing import Any
 
+from django.conf import settings
 from django.db import InterfaceError, OperationalError, close_old_connections, connection
 from pydantic import ValidationError
 
+from pixtasks.common.trouble import is_passing
 from tasktypes.handlers import (
     Claimed,
     Handler,
     LeaseLost,
     PermanentFailure,
+    Postponed,
     TaskCancelled,
     WorkerStopping,
     handlers,
@@ -90,11 +93,30 @@ def run_one(handler: Handler[Any], context: LeasedContext) -> Settlement | None:
         return Settlement(task_id=task.id, attempt=task.attempt, status=State.CANCELLED)
     except WorkerStopping:
         return Settlement(task_id=task.id, attempt=task.attempt, status=State.PENDING, cause=Cause.STOPPING)
+    except Postponed as wait:
+        return Settlement(
+            task_id=task.id,
+            attempt=task.attempt,
+            status=State.PENDING,
+            delay=wait.seconds,
+            error_message=wait.reason or None,
+            cause=Cause.POSTPONED,
+        )
     except ValidationError as error:
         return failure_of(task, f"Parameters are not valid: {error}", "", permanent=True)
     except PermanentFailure as error:
         return failure_of(task, str(error), traceback.format_exc(), permanent=True)
     except Exception as error:
+        if is_passing(error):
+            logger.warning("task %s waits, attempt %d: %s", task.public_id, task.attempt, error)
+            return Settlement(
+                task_id=task.id,
+                attempt=task.attempt,
+                status=State.PENDING,
+                delay=settings.PIXTASKS_TROUBLE_WAIT_SECONDS,
+                error_message=f"{type(error).__name__}: {error}",
+                cause=Cause.POSTPONED,
+            )
         logger.exception("task %s failed in attempt %d", task.public_id, task.attempt)
         return failure_of(task, f"{type(error).__name__}: {error}", traceback.format_exc(), permanent=False)
     return Settlement(task_id=task.id, attempt=task.attempt, status=State.COMPLETED, result=result or {})

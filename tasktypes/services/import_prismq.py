@@ -16,6 +16,7 @@ from urllib.parse import quote
 from django.db import transaction
 
 from pixtasks.accounts.models import User
+from pixtasks.accounts.services.audit import audit
 from pixtasks.common.errors import InvalidInput, PixtasksError, RuleViolation
 from pixtasks.common.sql import database_now
 from pixtasks.common.times import parse_time
@@ -81,6 +82,8 @@ def import_file(path: Path, *, owner: User) -> Imported:
             _import_tasks(source, owner, types, outcome)
     except sqlite3.Error as error:
         raise RuleViolation(f"{path} cannot be read as an SQLite database of the older system: {error}") from error
+    detail = {"types": outcome.types_created, "tasks": outcome.tasks_created, "owner": owner.email}
+    audit("ledger.imported", object_type=Task._meta.label_lower, detail=detail)
     return outcome
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from django.conf import settings
-from django.db.models import Count
+from django.db.models import BooleanField, Count, ExpressionWrapper, Q
 from django.db.models.functions import Now
 
 from tasktypes.handlers import handlers
@@ -18,19 +18,39 @@ from tasktypes.states import State
 
 def live_workers() -> list[Worker]:
     """Return the workers heard within the last four heartbeats that have not said goodbye."""
-    silence = timedelta(seconds=4 * settings.PIXTASKS_WORKER_BEAT_SECONDS)
-    return list(Worker.objects.filter(heartbeat_at__gt=Now() - silence, stopped_at__isnull=True).order_by("name"))
+    return list(Worker.objects.filter(heartbeat_at__gt=Now() - _silence(), stopped_at__isnull=True).order_by("name"))
 
 
-def beat_worker(*, name: str, pid: int, slots: int, queues: Sequence[str], first: bool = False) -> None:
+def known_workers(limit: int) -> list[tuple[Worker, bool]]:
+    """Return at most ``limit`` workers that have not said goodbye and whether each is alive, the silent ones last."""
+    alive = ExpressionWrapper(Q(heartbeat_at__gt=Now() - _silence()), output_field=BooleanField())
+    workers = Worker.objects.filter(stopped_at__isnull=True).annotate(alive=alive)
+    return [(worker, worker.alive) for worker in workers.order_by("-alive", "name")[:limit]]
+
+
+def _silence() -> timedelta:
+    return timedelta(seconds=4 * settings.PIXTASKS_WORKER_BEAT_SECONDS)
+
+
+def beat_worker(
+    *, name: str, pid: int, slots: int, queues: Sequence[str], memory: int | None = None, first: bool = False
+) -> None:
     """Record that a worker is alive.
 
     Args:
         name: Celery's node name, ``name@host``.
         slots: how many messages it works on at once.
+        memory: bytes that it and its pool hold.
         first: it has just started.
     """
-    values = {"pid": pid, "slots": slots, "queues": list(queues), "heartbeat_at": Now(), "stopped_at": None}
+    values = {
+        "pid": pid,
+        "slots": slots,
+        "queues": list(queues),
+        "memory": memory,
+        "heartbeat_at": Now(),
+        "stopped_at": None,
+    }
     if not first and Worker.objects.filter(pk=name).update(**values):
         return
     Worker.objects.update_or_create(pk=name, defaults={**values, "started_at": Now()})
@@ -60,7 +80,9 @@ class FreeSlots:
 def free_slots() -> FreeSlots:
     """Return live slots minus messages that are being worked on or not yet answered.
 
-    A worker runs several short rows under one message, therefore running rows count by their carrier.
+    A worker runs several short rows under one message, therefore running rows count by their carrier. A message that
+    was not answered until its row became due again counts no more: were it lost, it would hold its slot for ever, and
+    as many lost ones as there are slots would stop everything.
     """
     workers = live_workers()
     if not workers:
@@ -73,7 +95,9 @@ def free_slots() -> FreeSlots:
     busy = list(
         handled.filter(status=State.RUNNING).values_list("type_name").annotate(Count("carrier", distinct=True))
     ) + list(
-        handled.filter(status=State.PENDING, published_at__isnull=False).values_list("type_name").annotate(Count("id"))
+        handled.filter(status=State.PENDING, published_at__isnull=False, due_at__gt=Now())
+        .values_list("type_name")
+        .annotate(Count("id"))
     )
     total = sum(worker.slots for worker in workers)
     for type_name, count in busy:

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db import transaction
 from pydantic import BaseModel, ValidationError
 
 from pixtasks.accounts.models import User
+from pixtasks.accounts.services.audit import audit
 from pixtasks.common.broker import check_broker
 from pixtasks.common.errors import FieldError, InvalidInput, NotFound, PixtasksError, RuleViolation, Unavailable
 from pixtasks.common.sql import database_now
@@ -20,6 +22,9 @@ from tasktypes.services.access import allow
 from tasktypes.services.celery_states import TaskStatus, celery_status
 from tasktypes.services.submit import NewTask, submit
 from tasktypes.states import State
+
+_NAMED = 20
+"""Numbers of tasks that one entry of the audit log holds."""
 
 
 class LaunchFailed(PixtasksError):
@@ -63,15 +68,18 @@ def require_broker() -> None:
         raise LaunchFailed(f"Failed to launch task: {error.message}", retry_after=error.retry_after) from error
 
 
-def launch(wanted: Launch, *, caller: User, loc: Loc = ("body", "params")) -> Task:
+def launch(wanted: Launch, *, caller: User, owner: User | None = None, loc: Loc = ("body", "params")) -> Task:
     """Submit one task of a registered handler.
+
+    Args:
+        owner: whose task it will be; by default the caller's. The handler is asked about both.
 
     Raises:
         RuleViolation: there is no such handler, or the params name what does not exist.
         InvalidInput: the params do not fit the handler's model; each fault below ``loc``.
         AccessDenied: the params name what is somebody else's.
     """
-    return _submit([wanted], [loc], caller)[0]
+    return _submit([wanted], [loc], caller, owner)[0]
 
 
 def launch_many(wanted: Sequence[Launch], *, caller: User) -> list[Task]:
@@ -117,7 +125,11 @@ def retry_as_new(task: Task, *, caller: User) -> Task:
         retried_from_id=task.pk,
     )
     try:
-        return submit([again], owner_id=task.created_by_id)[0]
+        with transaction.atomic():
+            new = submit([again], owner_id=task.created_by_id)[0]
+            facts = {"task": new.public_id, "type": new.type_name, "again": task.public_id}
+            audit("task.launched", actor=caller, target=new, detail=facts)
+        return new
     except NotFound as error:
         raise RuleViolation(error.message) from error
 
@@ -134,7 +146,7 @@ def known_handler(task_type: str) -> Handler[Any]:
     return handler
 
 
-def _submit(wanted: Sequence[Launch], locs: Sequence[Loc], caller: User) -> list[Task]:
+def _submit(wanted: Sequence[Launch], locs: Sequence[Loc], caller: User, owner: User | None = None) -> list[Task]:
     faults: list[FieldError] = []
     checked: list[tuple[Handler[Any], BaseModel]] = []
     for one, loc in zip(wanted, locs, strict=True):
@@ -147,8 +159,18 @@ def _submit(wanted: Sequence[Launch], locs: Sequence[Loc], caller: User) -> list
         raise InvalidInput(faults)
     for handler, params in checked:
         handler.check_caller(params, caller)
+        if owner is not None and owner.pk != caller.pk:
+            handler.check_caller(params, owner)
     now = database_now()
-    return submit([_new_task(one, now) for one in wanted], owner_id=caller.pk)
+    with transaction.atomic():
+        tasks = submit([_new_task(one, now) for one in wanted], owner_id=(owner or caller).pk)
+        facts = {"type": ", ".join(sorted({one.task_type for one in wanted})), "owner": (owner or caller).email}
+        if len(tasks) == 1:
+            audit("task.launched", actor=caller, target=tasks[0], detail={"task": tasks[0].public_id, **facts})
+        else:
+            ids = [task.pk for task in tasks[:_NAMED]]
+            audit("task.launched", actor=caller, detail={"tasks": len(tasks), "first": ids, **facts})
+    return tasks
 
 
 def _new_task(one: Launch, now: datetime) -> NewTask:

@@ -25,6 +25,8 @@ from tasktypes.services.dispatch import dispatch_after_commit
 from tasktypes.services.settle import Settlement, settle
 from tasktypes.services.task_types import declared_delay
 from tasktypes.states import EventType, State
+from tasktypes.webhooks.services.audience import ProgressAudience
+from tasktypes.webhooks.services.events import tell_progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,7 @@ def heartbeat(
                 data=progress,
                 created_at=won[0]["updated_at"],
             )
+            tell_progress(ProgressAudience(task), progress, won[0]["event_seq"])
     if not won:
         raise _stale(task)
     task.refresh_from_db()

@@ -19,10 +19,13 @@ from tasktypes.services.status_cache import forget_after_commit
 from tasktypes.states import EventType, State
 
 
-def reopen(task_ids: Sequence[int]) -> list[int]:
+def reopen(task_ids: Sequence[int], *, by: str = "") -> list[int]:
     """Let failed or cancelled tasks run again, with a fresh budget, from what their checkpoints stored.
 
     Their ends are taken out of their groups' counters and the groups are open again, in the same transaction.
+
+    Args:
+        by: who asked, for the tasks' histories.
 
     Returns:
         The ids that were reopened; tasks in another state are left alone.
@@ -60,7 +63,11 @@ def reopen(task_ids: Sequence[int]) -> list[int]:
         TaskEvent.objects.bulk_create(
             [
                 TaskEvent(
-                    task_id=row["id"], seq=row["event_seq"], type=EventType.REOPENED, created_at=row["updated_at"]
+                    task_id=row["id"],
+                    seq=row["event_seq"],
+                    type=EventType.REOPENED,
+                    data={"by": by} if by else {},
+                    created_at=row["updated_at"],
                 )
                 for row in won
             ]

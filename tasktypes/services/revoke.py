@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from django.db import transaction
+
+from pixtasks.accounts.services.audit import audit
 from tasktypes.models import Task
 from tasktypes.services.cancel import cancel_task, revoke
 from tasktypes.services.settle import Settlement, settle
@@ -15,7 +18,11 @@ def revoke_task(task: Task, *, terminate: bool = False) -> bool:
         terminate: do not wait for a running handler to see the mark: kill the process that runs it, now. Rows that
             the same message carries are run again.
     """
-    asked = cancel_task(task.pk)
+    with transaction.atomic():
+        asked = cancel_task(task.pk)
+        if asked:
+            detail = {"task": task.public_id} | ({"terminate": True} if terminate else {})
+            audit("task.cancelled", target=task, detail=detail)
     if asked and terminate:
         _kill(task.pk)
     task.refresh_from_db()

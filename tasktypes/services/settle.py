@@ -17,10 +17,11 @@ from django.db.models import Q
 from django.db.models.expressions import F
 from django.db.models.functions import Now
 
+from pixtasks.common.crash_points import crash_after_commit, crash_point
 from pixtasks.common.sql import update_returning
 from tasktypes.handlers import Claimed, EndedTask, handlers
 from tasktypes.models import DependencyFailure, Task, TaskEvent
-from tasktypes.services import tally
+from tasktypes.services import tally, throughput
 from tasktypes.services.groups import count_ended, settle_if_complete
 from tasktypes.states import EventType, State
 from tasktypes.webhooks.services import events as webhooks
@@ -39,6 +40,7 @@ class Cause(Enum):
     FAILURE = EventType.RETRYING  # The handler raised: one retry of the budget.
     LOST = EventType.LOST  # The worker vanished: no retry, but one crash.
     STOPPING = EventType.RELEASED  # The worker was told to stop: nothing.
+    POSTPONED = EventType.POSTPONED  # The handler waits for its time: nothing.
 
 
 _COUNTED = {Cause.FAILURE: "retries", Cause.LOST: "crashes"}
@@ -75,6 +77,7 @@ def settle(settlements: Sequence[Settlement]) -> set[int]:
     ended: list[EndedTask] = []
     events: list[TaskEvent] = []
     moves: list[tally.Move] = []
+    source_failures: list[tuple[str, str, int | None]] = []
     with transaction.atomic():
         for settlement in sorted(settlements, key=lambda one: one.task_id):
             running = Task.objects.filter(pk=settlement.task_id, attempt=settlement.attempt, status=State.RUNNING)
@@ -89,9 +92,18 @@ def settle(settlements: Sequence[Settlement]) -> set[int]:
             moves.append((row["created_by_id"], row["type_name"], State.RUNNING, State(row["status"])))
             if row["status"] != State.PENDING:
                 ended.append(ended_task(row))
+            elif settlement.cause == Cause.FAILURE and (
+                source := throughput.source_of(row["type_name"], row["parameters"])
+            ):
+                source_failures.append((source, settlement.error_message or "", row["id"]))
         TaskEvent.objects.bulk_create(events)
         tally.record(moves)
+        if source_failures:
+            throughput.record_failed_attempts(source_failures)
         close(ended)
+        if accepted:
+            crash_after_commit("settle.after_commit")
+            crash_point("settle.before_commit")
     return accepted
 
 
@@ -104,6 +116,7 @@ def close(ended: Sequence[EndedTask]) -> None:
     # The lock order is task, group, then what hooks touch; cancel_group takes the group first, too.
     waiting = list(ended)
     while waiting:
+        throughput.record_ends(waiting)
         groups = count_ended(waiting)
         for type_name in sorted({task.type_name for task in waiting}):
             handler = handlers.get(type_name)

@@ -12,6 +12,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 from pydantic import ValidationError
 
+from pixtasks.common.crash_points import crash_after_commit, crash_point
 from pixtasks.common.errors import InvalidInput, NotFound
 from pixtasks.common.sql import database_now
 from pixtasks.common.wording import Loc, field_errors
@@ -78,7 +79,8 @@ def submit(
         loc: where the parameters stand in what the caller was given, for errors.
 
     Returns:
-        The rows, in the order given, with their ids.
+        The rows, in the order given, with their ids, as they were inserted: one whose prerequisite has ended badly is
+        failed in the same transaction (CONTRACT X70).
 
     Raises:
         InvalidInput: parameters are not valid; ``loc`` starts with the task's index where there are several.
@@ -104,7 +106,18 @@ def submit(
         tally.record((owner_id, row.type_name, None, State.PENDING) for row in rows)
         if group is not None:
             TaskGroup.objects.filter(pk=group.pk).update(total=F("total") + len(rows), updated_at=Now())
+        for type_name in sorted({row.type_name for row in rows}):
+            handler = handlers.get(type_name)
+            if handler is not None:
+                handler.on_submitted([row for row in rows if row.type_name == type_name])
+        if unmet:
+            # Down here, as settling submits the tasks that send webhooks.
+            from tasktypes.services.dependencies import fail_unmeetable
+
+            fail_unmeetable(unmet)
+        crash_after_commit("submit.after_commit")
         dispatch_after_commit()
+        crash_point("submit.before_commit")
     return rows
 
 

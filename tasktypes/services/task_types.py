@@ -9,6 +9,7 @@ from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
 from pixtasks.accounts.models import User
+from pixtasks.accounts.services.audit import audit
 from pixtasks.common.errors import AccessDenied, Conflict, FieldError, InvalidInput, NotFound, RuleViolation
 from pixtasks.common.wording import Loc
 from tasktypes.handlers import handlers
@@ -42,13 +43,15 @@ def register_type(
         raise InvalidInput(FieldError(("body", "name"), f"{name!r} is a name of this product's own; choose another"))
     try:
         with transaction.atomic():
-            return TaskType.objects.create(
+            made: TaskType = TaskType.objects.create(
                 name=name,
                 description=description,
                 parameters_schema=dict(parameters_schema or {}),
                 metadata=dict(metadata or {}),
                 created_by=creator,
             )
+            audit("task_type.declared", actor=creator, target=made, detail={"name": name})
+            return made
     except IntegrityError as error:
         raise Conflict(f"Task type with name '{name}' already exists") from error
 
@@ -84,6 +87,13 @@ def update_type(task_type: TaskType, *, actor: User, **changes: Any) -> TaskType
         AccessDenied: somebody else has declared it.
         InvalidInput: the schema or the metadata is not valid.
     """
+    with transaction.atomic():
+        changed = _change(task_type, actor, changes)
+        audit("task_type.changed", actor=actor, target=changed, detail={"name": changed.name, "changed": [*changes]})
+    return changed
+
+
+def _change(task_type: TaskType, actor: User, changes: dict[str, Any]) -> TaskType:
     _allow(task_type, actor)
     _check(changes.get("parameters_schema"), changes.get("metadata"))
     TaskType.objects.filter(pk=task_type.pk).update(**changes, updated_at=Now())
@@ -98,6 +108,22 @@ def deactivate_type(task_type: TaskType, *, actor: User) -> None:
         AccessDenied: somebody else has declared it.
     """
     update_type(task_type, actor=actor, is_active=False)
+
+
+def switch_type(task_type: TaskType, *, active: bool, actor: User, address: str | None = None) -> TaskType:
+    """Let tasks of a type be made, or not; audited.
+
+    Raises:
+        AccessDenied: somebody else has declared it.
+        RuleViolation: it is so already.
+    """
+    if task_type.is_active == active:
+        raise RuleViolation(f"The type {task_type.name} is {'active' if active else 'inactive'} already")
+    with transaction.atomic():
+        changed = _change(task_type, actor, {"is_active": active})
+        verb = "activated" if active else "deactivated"
+        audit(f"task_type.{verb}", actor=actor, target=changed, detail={"name": changed.name}, address=address)
+    return changed
 
 
 def check_parameters(task_type: TaskType, parameters: Mapping[str, Any], *, loc: Loc) -> None:

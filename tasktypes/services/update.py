@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from pixtasks.accounts.models import User
+from pixtasks.accounts.services.audit import audit
 from pixtasks.common.errors import Conflict, FieldError, InvalidInput, NotFound
 from tasktypes.handlers import handlers
 from tasktypes.models import Task, TaskGroup
@@ -48,6 +49,8 @@ def update_task(task: Task, *, actor: User, status: State | None = None, **facts
         if status is not None and status != task.status:
             _move(task, status, facts)
         _write(task.pk, facts)
+        said = {"task": task.public_id, "changed": sorted(facts)} | ({"status": status.value} if status else {})
+        audit("task.changed", actor=actor, target=task, detail=said)
         forget_after_commit([task.public_id])
         dispatch_after_commit()
     task.refresh_from_db()
@@ -70,6 +73,7 @@ def delete_task(task: Task, *, actor: User) -> None:
         if row.group_id is not None or row.task_type_id is None:
             raise Conflict(f"Task {row.pk} {_keeper(row)}; cancel it instead")
         _forget([row], how="was deleted")
+        audit("task.deleted", actor=actor, target=row, detail={"task": row.public_id, "type": row.type_name})
         row.delete()
         dispatch_after_commit()
 

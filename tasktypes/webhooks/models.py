@@ -1,4 +1,4 @@
-"""Endpoints and deliveries. Tasks are named by number and public id, so that a deleted task keeps its history."""
+"""Endpoints and deliveries. What they tell of is named by number and id, so that a deleted task keeps its history."""
 
 from __future__ import annotations
 
@@ -17,6 +17,13 @@ class WebhookEvent(models.TextChoices):
     COMPLETED = "task.completed", "Task completed"
     FAILED = "task.failed", "Task failed"
     CANCELLED = "task.cancelled", "Task cancelled"
+    PROGRESS = "task.progress", "Task progress"
+    JOB_COMPLETED = "job.completed", "Job completed"
+    JOB_FAILED = "job.failed", "Job failed"
+    JOB_CANCELLED = "job.cancelled", "Job cancelled"
+    VALIDATION_COMPLETED = "validation.completed", "Validation completed"
+    VALIDATION_FAILED = "validation.failed", "Validation failed"
+    VALIDATION_CANCELLED = "validation.cancelled", "Validation cancelled"
 
 
 class DeliveryState(models.TextChoices):
@@ -28,12 +35,12 @@ class DeliveryState(models.TextChoices):
 
 
 def all_events() -> list[str]:
-    """Return every event: what a new endpoint hears."""
-    return list(WebhookEvent.values)
+    """Return the ends of tasks: what a new endpoint hears of where it names no events."""
+    return [WebhookEvent.COMPLETED.value, WebhookEvent.FAILED.value, WebhookEvent.CANCELLED.value]
 
 
 class WebhookEndpoint(models.Model):
-    """An address that hears about its owner's tasks: about all, those of one type, or one task."""
+    """An address that hears about its owner's tasks and jobs: about all, those of a type, one task, or one scope."""
 
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="webhook_endpoints", db_index=False
@@ -43,6 +50,13 @@ class WebhookEndpoint(models.Model):
     events = models.JSONField(default=all_events)
     type_name = models.CharField(max_length=200, blank=True, default="", help_text="Tasks of this type only.")
     task_number = models.PositiveBigIntegerField(null=True, blank=True, help_text="This task only.")
+    scope = models.CharField(
+        max_length=100,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="Only what belongs to this, whoever started it: project:12.",
+    )
     is_active = models.BooleanField(default=True)
     secret = models.CharField(max_length=100, editable=False)
     previous_secret = models.CharField(max_length=100, blank=True, default="", editable=False)
@@ -62,6 +76,7 @@ class WebhookEndpoint(models.Model):
                 fields=["task_number"],
                 condition=Q(is_active=True, task_number__isnull=False),
             ),
+            models.Index(name="webhook_endpoint_by_scope", fields=["scope"], condition=Q(is_active=True, scope__gt="")),
         ]
         constraints = [
             models.CheckConstraint(
@@ -86,12 +101,18 @@ class WebhookDelivery(models.Model):
 
     event_id = models.UUIDField(unique=True, default=uuid.uuid4, help_text="Stays the same in every try.")
     endpoint = models.ForeignKey(WebhookEndpoint, on_delete=models.CASCADE, related_name="deliveries")
-    task_number = models.PositiveBigIntegerField()
-    task_public_id = models.CharField(max_length=64)
-    event = models.CharField(max_length=20, choices=WebhookEvent.choices)
+    subject = models.CharField(
+        max_length=100, db_default="", help_text="What it tells of, such as task:<id> or job:12; deliveries keep order."
+    )
+    task_number = models.PositiveBigIntegerField(null=True, help_text="Of the task it tells of, where it is one.")
+    task_public_id = models.CharField(max_length=64, default="")
+    event = models.CharField(max_length=40, choices=WebhookEvent.choices)
     body = models.TextField(help_text="JSON, byte for byte as it is signed and sent; ASCII.")
     state = models.CharField(max_length=10, choices=DeliveryState.choices, default=DeliveryState.PENDING)
     attempts = models.JSONField(default=list)
+    frozen_at = models.DateTimeField(
+        null=True, help_text="When the first try of a progress delivery began: its body is replaced no more."
+    )
     sender = models.ForeignKey(
         "tasktypes.Task",
         null=True,
@@ -108,12 +129,18 @@ class WebhookDelivery(models.Model):
         verbose_name_plural = "webhook deliveries"
         indexes = [
             models.Index(
-                name="webhook_delivery_waiting",
-                fields=["endpoint", "task_number", "id"],
+                name="webhook_delivery_turn",
+                fields=["endpoint", "subject", "id"],
                 condition=Q(state=DeliveryState.PENDING),
             ),
             models.Index(name="webhook_delivery_by_age", fields=["created_at"]),
             models.Index(name="webhook_delivery_by_task", fields=["task_number", "id"]),
+            models.Index(name="webhook_delivery_by_subject", fields=["subject", "id"]),
+            models.Index(
+                name="webhook_delivery_not_made",
+                fields=["state", "id"],
+                condition=Q(state__in=[DeliveryState.PENDING, DeliveryState.DEAD]),
+            ),
         ]
         constraints = [
             models.CheckConstraint(name="webhook_state_known", condition=Q(state__in=DeliveryState.values)),

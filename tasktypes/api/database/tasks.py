@@ -30,9 +30,9 @@ from tasktypes.api.database.common import (
     sent,
 )
 from tasktypes.services.access import owner_scope, task_for
-from tasktypes.services.cancel import cancel_task
 from tasktypes.services.database_status import page_of_tasks, retry_in_place
 from tasktypes.services.database_tasks import submit_once
+from tasktypes.services.revoke import revoke_task
 
 _CREATED = EXAMPLE_TASK | {"message": "Task ExampleDatabaseTask created as new task 1", "is_duplicate": False}
 _DUPLICATE = EXAMPLE_TASK | {
@@ -147,7 +147,7 @@ class TaskView(APIView):
     def delete(self, request: Request, task_id: int) -> Response:
         """Cancel the task."""
         task = task_for(caller(request), task_id)
-        cancel_task(task.pk)
+        revoke_task(task)
         return body(rendering.task(fresh(task)))
 
     @extend_schema(exclude=True)

@@ -9,13 +9,15 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, InterfaceError, connection
 from kombu.exceptions import OperationalError as BrokerError
 
 from pixtasks.common.stop_signals import Interrupted, StopSignals
+from tasktypes.models.process import Role
+from tasktypes.services import tally, throughput
 from tasktypes.services.dispatch import dispatch
+from tasktypes.services.processes import Heartbeat
 from tasktypes.services.sweep import sweep
-from tasktypes.services.tally import fold
 
 logger = logging.getLogger("pixtasks.dispatcher")
 
@@ -40,14 +42,20 @@ class Command(BaseCommand):
             self.stdout.write(f"swept {swept.lost} lost, {swept.cancelled} cancelled; sent {sent}")
             return
         logger.info("dispatcher started, tick %.2g s", settings.PIXTASKS_DISPATCH_TICK_SECONDS)
+        heartbeat = Heartbeat(Role.DISPATCHER)
         with StopSignals() as stop, suppress(Interrupted):
-            run_until(stop)
+            run_until(stop, heartbeat)
+        heartbeat.stop()
         connection.close()
         logger.info("dispatcher stopped")
 
 
-def run_until(stop: StopSignals) -> None:
+def run_until(stop: StopSignals, heartbeat: Heartbeat) -> None:
     """Sweep and dispatch until asked to stop; a database or broker that is down is waited for.
+
+    Args:
+        stop: tells when.
+        heartbeat: is told of every round that came to its end.
 
     Raises:
         Interrupted: somebody asked to stop.
@@ -65,11 +73,13 @@ def run_until(stop: StopSignals) -> None:
                         swept.lost, swept.cancelled, swept.strays,
                     )  # fmt: skip
             if swept_at - folded_at >= _FOLD_SECONDS:
-                fold()
+                tally.fold()
+                throughput.fold()
                 folded_at = swept_at
             dispatch()
+            heartbeat.beat()
             backoff = 0.0
-        except (DatabaseError, BrokerError, OSError) as error:
+        except (DatabaseError, InterfaceError, BrokerError, OSError) as error:
             backoff = min(_MOST_BACKOFF, (backoff or 0.5) * 2)
             logger.error("dispatcher waits %.1f s: %s", backoff, error)
             connection.close()

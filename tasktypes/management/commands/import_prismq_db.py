@@ -10,7 +10,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from pixtasks.accounts.models import LOCAL_EMAIL, User, normalise_email
 from pixtasks.accounts.services.users import local_user
+from pixtasks.common.commands import acting, add_as
 from pixtasks.common.errors import PixtasksError
+from pixtasks.common.origin import from_command
 from tasktypes.services.import_prismq import import_file
 
 DEFAULT_PATH = "/tmp/prismq/api/api.db"  # noqa: S108 -- where the older system keeps it
@@ -25,11 +27,13 @@ class Command(BaseCommand):
         """Declare the arguments."""
         parser.add_argument("path", nargs="?", default=DEFAULT_PATH, help=f"the file (default {DEFAULT_PATH})")
         parser.add_argument("--owner", help="address of the user whose they become (default: the user local)")
+        add_as(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Import and say what came of it; rows that were left out are named, and the exit code is 1."""
         try:
-            outcome = import_file(Path(options["path"]), owner=_owner(options["owner"]))
+            with from_command(__name__, actor=acting(options)):
+                outcome = import_file(Path(options["path"]), owner=_owner(options["owner"]))
         except PixtasksError as error:
             raise CommandError(error.message) from error
         for kind in ("types", "tasks"):

@@ -13,6 +13,7 @@ from tasktypes.services.database_status import retry_in_place
 class Command(TaskCommand):
     """Does what PATCH /tasks/{id}/retry does."""
 
+    writes = True
     help = "Run a failed or cancelled task again, under its own id."
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -14,6 +14,7 @@ from tasktypes.states import State
 class Command(TaskCommand):
     """Does what DELETE /api/celery/tasks/{task_id} does."""
 
+    writes = True
     help = "Stop a task: a waiting one at once, a running one at its next checkpoint. What it stored is kept."
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -24,6 +24,7 @@ NOBODY_WORKS = 'No worker was heard of lately: the task runs as soon as "manage.
 class Command(TaskCommand):
     """Does what POST /tasks/{task_name} does."""
 
+    writes = True
     help = (
         "Submit a task. The same payload again is the same task with one more retry. With --wait it ends with 0 when "
         "the task completed and 1 when it did not; Ctrl-C ends the waiting and leaves the task alone."

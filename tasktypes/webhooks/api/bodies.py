@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from drf_spectacular.drainage import set_override
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from tasktypes.webhooks.models import DeliveryState, WebhookEvent
+from tasktypes.webhooks.models import DeliveryState, WebhookEvent, all_events
 
 DAY = 86_400
 
@@ -19,11 +19,12 @@ def _unique(events: list[WebhookEvent]) -> list[WebhookEvent]:
 
 Url = Annotated[str, Field(min_length=1, max_length=2000, description="http or https; without user name or password.")]
 Events = Annotated[
-    list[WebhookEvent], Field(min_length=1, max_length=10, description="What to hear of."), AfterValidator(_unique)
+    list[WebhookEvent], Field(min_length=1, max_length=20, description="What to hear of."), AfterValidator(_unique)
 ]
 Description = Annotated[str, Field(max_length=200)]
 TypeName = Annotated[str, Field(min_length=1, max_length=200, description="Only tasks of this type; null: of any.")]
 TaskNumber = Annotated[int, Field(strict=True, ge=1, le=2**63 - 1)]
+ProjectNumber = Annotated[int, Field(strict=True, ge=1, le=2**63 - 1)]
 TaskPublicId = Annotated[str, Field(min_length=1, max_length=64)]
 
 
@@ -34,14 +35,20 @@ class Body(BaseModel):
 
 
 class WebhookEndpointCreateRequest(Body):
-    """A new endpoint: about all tasks of the caller, those of one type, or one task."""
+    """A new endpoint: about all tasks and jobs of the caller, tasks of one type, one task, or one project."""
 
     url: Url
-    events: Events = Field(default_factory=lambda: list(WebhookEvent))
+    events: Events = Field(
+        default_factory=lambda: [WebhookEvent(name) for name in all_events()],
+        description="What to hear of; task.completed, task.failed and task.cancelled where it is left out.",
+    )
     description: Description = ""
     task_type: TypeName | None = None
     task_id: TaskNumber | TaskPublicId | None = Field(
         default=None, description="Only this task: its number, or the id that /api/celery shows."
+    )
+    project_id: ProjectNumber | None = Field(
+        default=None, description="Only what belongs to this project, whoever started it."
     )
 
 
@@ -80,6 +87,9 @@ class DeliveriesQuery(PageQuery):
 
     endpoint_id: int | None = Field(default=None, ge=1, le=2**63 - 1)
     task_id: str | None = Field(default=None, min_length=1, max_length=64, description="The task's number or its id.")
+    subject: str | None = Field(
+        default=None, min_length=1, max_length=100, description="What they tell of, such as job:12."
+    )
     event: WebhookEvent | None = None
     state: DeliveryState | None = None
 
@@ -101,6 +111,7 @@ class WebhookEndpoint(Answer):
     events: list[WebhookEvent]
     task_type: str | None
     task_id: int | None = Field(description="The task's number.")
+    project_id: int | None = Field(description="Only what belongs to this project.")
     is_active: bool
     owner: str
     previous_secret_expires_at: str | None = Field(description="Until when the secret before the last rotation signs.")
@@ -138,8 +149,9 @@ class WebhookDelivery(Answer):
     id: uuid.UUID = Field(description="The event's id, the same in every try (X-Webhook-Id).")
     endpoint_id: int
     event: WebhookEvent
-    task_id: str = Field(description="The task's public id.")
-    task_number: int
+    subject: str = Field(description="What it tells of: task:<public id>, job:<id> or validation:<id>.")
+    task_id: str | None = Field(description="The task's public id; null where it tells of no task.")
+    task_number: int | None
     state: DeliveryState
     attempts: list[WebhookAttempt]
     created_at: str

@@ -22,6 +22,7 @@ from pixtasks.common.throttles import caller_address
 from pixtasks.common.times import wire_time
 from pixtasks.common.validation import parse_body, parse_query
 from tasktypes import models
+from tasktypes.webhooks.scopes import number_of
 from tasktypes.webhooks.services import deliveries, endpoints
 
 from . import bodies
@@ -50,6 +51,7 @@ def _endpoint(row: models.WebhookEndpoint) -> bodies.WebhookEndpoint:
         events=row.events,
         task_type=row.type_name or None,
         task_id=row.task_number,
+        project_id=number_of(row.scope, "project"),
         is_active=row.is_active,
         owner=row.owner.get_short_name(),
         previous_secret_expires_at=wire_time(row.previous_secret_expires_at) if live else None,
@@ -63,7 +65,8 @@ def _delivery(row: models.WebhookDelivery) -> dict[str, Any]:
         "id": row.event_id,
         "endpoint_id": row.endpoint_id,
         "event": row.event,
-        "task_id": row.task_public_id,
+        "subject": row.subject,
+        "task_id": row.task_public_id or None,
         "task_number": row.task_number,
         "state": row.state,
         "attempts": row.attempts,
@@ -111,12 +114,13 @@ class EndpointsView(_SecretView):
 
     @extend_schema(
         operation_id="webhook_endpoints_create",
-        summary="Have the ends of tasks sent to an address",
+        summary="Have the events of tasks, jobs and validations sent to an address",
         description=(
-            "Every end of a task that matches becomes one delivery: a POST of JSON with X-Webhook-Id (the event's id, "
+            "Every event that matches becomes one delivery: a POST of JSON with X-Webhook-Id (the event's id, "
             "the same in every try), X-Webhook-Timestamp (Unix seconds) and X-Webhook-Signature, the hex HMAC-SHA256 "
             "of `<timestamp>.<raw body>` under the secret that this answer shows. A 2xx is a success; anything else "
-            "is tried again after 5 seconds up to 24 hours, eight times in all. Deliveries happen at least once."
+            "is tried again after 5 seconds up to 24 hours, eight times in all. Deliveries happen at least once, and "
+            "in order for each task, job and validation. Where no events are named, the ends of tasks are sent."
         ),
         tags=TAGS,
         parameters=[IDEMPOTENCY_KEY],
@@ -138,6 +142,7 @@ class EndpointsView(_SecretView):
             description=wanted.description,
             task_type=wanted.task_type,
             task_id=wanted.task_id,
+            project_id=wanted.project_id,
             address=caller_address(request),
         )
         return self._keep_back(row, secret, 201)
@@ -237,6 +242,8 @@ class DeliveriesView(WebhooksView):
             rows = rows.filter(endpoint_id=query.endpoint_id)
         if query.task_id is not None:
             rows = rows.filter(_of_task(query.task_id))
+        if query.subject is not None:
+            rows = rows.filter(subject=query.subject)
         if query.event is not None:
             rows = rows.filter(event=query.event)
         if query.state is not None:

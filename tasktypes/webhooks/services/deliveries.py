@@ -19,7 +19,7 @@ from tasktypes.models import WebhookDelivery
 from tasktypes.services.submit import release, submit
 from tasktypes.states import State
 from tasktypes.webhooks.models import DeliveryState
-from tasktypes.webhooks.services.events import new_sender
+from tasktypes.webhooks.services.queue import lock_waiting, new_sender
 
 _AT_A_TIME = 1000
 
@@ -66,16 +66,11 @@ def redeliver(event_id: uuid.UUID, *, actor: User, address: str | None = None) -
             raise RuleViolation("The endpoint of this delivery was deleted.")
         if not delivery.endpoint.is_active:
             raise RuleViolation("The endpoint of this delivery is switched off; switch it on first.")
-        earlier = (
-            _waiting(delivery.endpoint_id, delivery.task_number)
-            .filter(pk__lt=delivery.pk)
-            .select_for_update(no_key=True)
+        earlier = lock_waiting([(delivery.endpoint_id, delivery.subject)])
+        held = any(row.pk < delivery.pk for row in earlier)
+        (delivery.sender,) = submit(
+            [new_sender(delivery.event_id, priority=100, held=held)], owner_id=delivery.endpoint.owner_id
         )
-        held = bool(list(earlier))
-        sender = submit([new_sender(delivery.event_id, priority=100, held=held)], owner_id=delivery.endpoint.owner_id)[
-            0
-        ]
-        delivery.sender = sender
         delivery.state = DeliveryState.PENDING
         delivery.ended_at = None
         delivery.save(update_fields=["sender", "state", "ended_at"])
@@ -84,7 +79,7 @@ def redeliver(event_id: uuid.UUID, *, actor: User, address: str | None = None) -
             actor=actor,
             object_type="tasktypes.webhookdelivery",
             object_id=delivery.event_id,
-            detail={"endpoint": delivery.endpoint_id, "task": delivery.task_public_id},
+            detail={"endpoint": delivery.endpoint_id, "subject": delivery.subject},
             address=address,
         )
     return delivery
@@ -96,10 +91,10 @@ def senders_ended(tasks: Sequence[EndedTask]) -> None:
         mine = WebhookDelivery.objects.filter(sender_id=task.id)
         if task.status != State.COMPLETED:
             mine.filter(state=DeliveryState.PENDING).update(state=DeliveryState.DEAD, ended_at=Now())
-        delivery = mine.values_list("endpoint_id", "task_number").first()
-        if delivery is None:
+        place = mine.values_list("endpoint_id", "subject").first()
+        if place is None:
             continue
-        next_sender = _waiting(*delivery).order_by("id").values_list("sender_id", flat=True).first()
+        next_sender = _waiting(*place).order_by("id").values_list("sender_id", flat=True).first()
         if next_sender is not None:
             release(next_sender)
 
@@ -123,5 +118,5 @@ def forget_deliveries() -> int:
     return forgotten
 
 
-def _waiting(endpoint_id: int, task_number: int) -> QuerySet[WebhookDelivery]:
-    return WebhookDelivery.objects.filter(endpoint_id=endpoint_id, task_number=task_number, state=DeliveryState.PENDING)
+def _waiting(endpoint_id: int, subject: str) -> QuerySet[WebhookDelivery]:
+    return WebhookDelivery.objects.filter(endpoint_id=endpoint_id, subject=subject, state=DeliveryState.PENDING)

@@ -20,6 +20,7 @@ from pixtasks.common.signing import new_secret
 from tasktypes.handlers import handlers
 from tasktypes.models import Task, TaskType, WebhookEndpoint
 from tasktypes.webhooks.models import all_events
+from tasktypes.webhooks.scopes import checked_scope
 
 _LARGEST_ID = 2**63 - 1
 
@@ -54,16 +55,18 @@ def create_endpoint(
     description: str = "",
     task_type: str | None = None,
     task_id: int | str | None = None,
+    project_id: int | None = None,
     address: str | None = None,
 ) -> tuple[WebhookEndpoint, str]:
-    """Make an endpoint that hears about its owner's tasks.
+    """Make an endpoint that hears about its owner's tasks and jobs.
 
     Args:
         owner: whose it is.
         url: http or https.
-        events: all by default.
+        events: the ends of tasks by default.
         task_type: only tasks of this type.
         task_id: only this task, by its number or its public id; staff may name anybody's.
+        project_id: only what belongs to this project, whoever started it; staff may name anybody's.
         address: where the request came from.
 
     Returns:
@@ -72,8 +75,8 @@ def create_endpoint(
     Raises:
         InvalidInput: the address cannot be requested, or is one that this product must not connect to.
         RuleViolation: there is no such type.
-        NotFound: there is no such task.
-        AccessDenied: the task is somebody else's.
+        NotFound: there is no such task or project.
+        AccessDenied: the task or project is somebody else's.
     """
     _check_url(url)
     _check_type(task_type)
@@ -86,6 +89,7 @@ def create_endpoint(
             events=list(events) if events is not None else all_events(),
             type_name=task_type or "",
             task_number=_task_number(owner, task_id),
+            scope="" if project_id is None else checked_scope(owner, "project", project_id),
             secret=secret,
         )
         _audit("created", endpoint, owner, address, {"host": _host(url)})

@@ -10,7 +10,7 @@ from typing import Any, Final
 import pycurl
 from django.conf import settings
 from django.db import transaction
-from django.db.models.functions import Now
+from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
 from pixtasks.common.net.curl import GuardedHandle
@@ -25,10 +25,11 @@ from pixtasks.common.signing import (
     TIMESTAMP_HEADER,
     sign,
 )
+from pixtasks.common.sql import update_returning
 from pixtasks.common.times import wire_time
 from tasktypes.handlers import PermanentFailure
 from tasktypes.models import WebhookDelivery
-from tasktypes.webhooks.models import DeliveryState
+from tasktypes.webhooks.models import DeliveryState, WebhookEvent
 
 _ANSWER_BYTES: Final = 65_536
 _CONNECT_SECONDS: Final = 5.0
@@ -86,7 +87,7 @@ def deliver(event_id: uuid.UUID, *, sender_id: int) -> dict[str, Any]:
         raise PermanentFailure("The endpoint was deleted" if gone else "The endpoint is switched off")
     tried = post(
         delivery.endpoint.url,
-        delivery.body.encode(),
+        _final_body(delivery).encode(),
         event_id=str(delivery.event_id),
         live_secrets=delivery.endpoint.live_secrets(),
     )
@@ -96,6 +97,18 @@ def deliver(event_id: uuid.UUID, *, sender_id: int) -> dict[str, Any]:
     if tried.error:
         raise DeliveryFailed(tried.error)
     return {"http_status": tried.http_status, "attempts": attempts}
+
+
+def _final_body(delivery: WebhookDelivery) -> str:
+    """Return what is sent. Progress may be replaced while it waits, but never once its first try has begun."""
+    if delivery.event != WebhookEvent.PROGRESS:
+        return delivery.body
+    won = update_returning(
+        WebhookDelivery.objects.filter(pk=delivery.pk), {"frozen_at": Coalesce("frozen_at", Now())}, ["body"]
+    )
+    if not won:
+        raise PermanentFailure("There is no such webhook delivery")
+    return str(won[0]["body"])
 
 
 def post(url: str, body: bytes, *, event_id: str, live_secrets: list[str]) -> Try:
