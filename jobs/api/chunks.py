@@ -1,4 +1,4 @@
-"""The parts of a job, and what they could not fetch."""
+"""The parts of a job."""
 
 from __future__ import annotations
 
@@ -8,10 +8,14 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from jobs.api import rendering, requests, schemas
-from jobs.api.common import caller, cursor_page
+from jobs.api.common import answered, body, caller
 from jobs.services import queries
 from jobs.services.access import job_for
+from jobs.services.chunks import shared_figures
+from jobs.services.crawl_jobs import DOWNLOAD
+from jobs.services.template_yields import template_yields
 from pixtasks.common.openapi import errors, query_parameters
+from pixtasks.common.pagination import keyset_page
 from pixtasks.common.validation import parse_query
 
 TAGS = ["Jobs"]
@@ -23,7 +27,7 @@ class ChunksView(APIView):
     @extend_schema(
         operation_id="jobs_chunks",
         summary="List the chunks of a job",
-        description="One per keyword and engine, with the task that does it; none before the job has started.",
+        description="One per keyword, template and engine, with its task; none before the job has started.",
         tags=TAGS,
         parameters=query_parameters(requests.ChunksQuery),
         responses={200: schemas.ChunkPage, **errors(401, 403, 404, 422)},
@@ -32,23 +36,41 @@ class ChunksView(APIView):
         """Return a page of chunks."""
         query = parse_query(requests.ChunksQuery, request)
         job = job_for(caller(request), job_id)
-        return cursor_page(queries.chunk_list(job, status=query.status), query, rendering.chunk)
+        chunks = queries.chunk_list(job, status=query.status)
+        page = keyset_page(chunks, cursor=query.cursor, limit=query.limit, order=(("id", int),), newest_first=False)
+        shared = shared_figures([row.pk for row in page.rows if row.task.type_name != DOWNLOAD])
+        return Response(page.body([rendering.chunk(row, shared.get(row.pk)).model_dump() for row in page.rows]))
 
 
-class FailuresView(APIView):
-    """What a job could not fetch."""
+class TemplatesView(APIView):
+    """What the keyword templates of a job bring."""
 
     @extend_schema(
-        operation_id="jobs_failures",
-        summary="List the candidates that did not become a new image",
+        operation_id="jobs_templates",
+        summary="Get what each keyword template of a job brought",
+        description="So far, where the job runs. The plain keyword is a template of its own.",
         tags=TAGS,
-        parameters=query_parameters(requests.FailuresQuery),
-        responses={200: schemas.FailurePage, **errors(401, 403, 404, 422)},
-    )
+        responses={200: schemas.TemplateYields, **errors(401, 403, 404)},
+        examples=[
+            answered(
+                "Two templates",
+                {
+                    "job_id": 123,
+                    "items": [
+                        {
+                            "template": "{keyword}", "chunks": 6, "asked": 600, "found": 640, "stored": 512,
+                            "duplicates": 70, "failed": 58, "valid": 488,
+                        },
+                        {
+                            "template": "close-up of {keyword}", "chunks": 6, "asked": 600, "found": 300, "stored": 91,
+                            "duplicates": 180, "failed": 29, "valid": 87,
+                        },
+                    ],
+                },
+            )
+        ],
+    )  # fmt: skip
     def get(self, request: Request, job_id: int) -> Response:
-        """Return a page of failures."""
-        query = parse_query(requests.FailuresQuery, request)
-        failures = queries.failure_list(
-            job_for(caller(request), job_id), outcome=query.outcome, keyword=query.keyword, engine=query.engine
-        )
-        return cursor_page(failures, query, rendering.failure, order=(("chunk_id", int), ("rank", int)))
+        """Return the yields."""
+        job = job_for(caller(request), job_id)
+        return body(rendering.template_yields(job.pk, template_yields(job)))

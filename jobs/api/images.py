@@ -24,7 +24,8 @@ class JobImagesView(APIView):
     @extend_schema(
         operation_id="jobs_images",
         summary="List the images of a job",
-        description="In the order they were stored; while the job runs, more come at the end.",
+        description="In the order they were stored; while the job runs, more come at the end. Images in quarantine "
+        "are left out unless they are asked for.",
         tags=TAGS,
         parameters=query_parameters(requests.ImagesQuery),
         responses={200: schemas.ImagePage, **errors(401, 403, 404, 422)},
@@ -39,6 +40,7 @@ class JobImagesView(APIView):
             keyword=query.keyword,
             engine=query.engine,
             format=query.format,
+            quarantine=query.quarantine,
         )
         return cursor_page(queries.image_list(job_for(caller(request), job_id), wanted), query, rendering.image)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -18,6 +19,7 @@ from jobs.services.progress import job_progress
 from pixtasks.accounts.idempotency import IDEMPOTENCY_KEY, idempotent
 from pixtasks.common.openapi import errors
 from pixtasks.common.throttles import GeneralThrottle, StartJobThrottle
+from pixtasks.common.times import wire_time
 
 TAGS = ["Jobs"]
 POLL_SECONDS = 5
@@ -52,7 +54,7 @@ class StartView(APIView):
     @extend_schema(
         operation_id="jobs_start",
         summary="Start a crawl job",
-        description="One task per keyword and engine. At most 10 starts a minute for each user.",
+        description="One task per keyword, template and engine. At most 10 starts a minute for each user.",
         tags=TAGS,
         parameters=[IDEMPOTENCY_KEY],
         request=None,
@@ -166,7 +168,17 @@ class ProgressView(APIView):
                 response=[200],
                 description="Seconds to wait before asking again; absent once the job has ended.",
                 type=int,
-            )
+            ),
+            *(
+                OpenApiParameter(
+                    name=name,
+                    location=OpenApiParameter.HEADER,
+                    response=[200],
+                    description=f"{which} of the estimate; absent where there is none.",
+                    type=OpenApiTypes.DATETIME,
+                )
+                for name, which in (("X-Estimated-Earliest", "Earliest"), ("X-Estimated-Latest", "Latest"))
+            ),
         ],
         responses={200: schemas.JobProgress, **errors(401, 403, 404)},
         examples=[
@@ -195,4 +207,8 @@ class ProgressView(APIView):
         response = body(rendering.progress(figures))
         if figures.status in (JobStatus.PENDING, JobStatus.RUNNING):
             response.headers["X-Poll-Interval"] = str(POLL_SECONDS)
+        if figures.estimated_between is not None:
+            earliest, latest = figures.estimated_between
+            response.headers["X-Estimated-Earliest"] = wire_time(earliest)
+            response.headers["X-Estimated-Latest"] = wire_time(latest)
         return response

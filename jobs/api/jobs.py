@@ -47,7 +47,9 @@ EXAMPLE: dict[str, Any] = {
     "updated_at": "2024-01-01T09:58:00Z",
     "started_at": None,
     "completed_at": None,
+    "keyword_templates": ["{keyword}"],
 }
+_TEMPLATES = ["{keyword}", "{keyword} photo", "close-up of {keyword}"]
 _OPTIONS = {
     "name": "From a list and a page",
     "keywords": ["covers"],
@@ -77,6 +79,7 @@ def _create(request: Request, project: Project, wanted: requests.ProjectJobCreat
         engines=wanted.engines,
         max_images=wanted.max_images,
         options=wanted.options,
+        keyword_templates=wanted.keyword_templates,
         **actor_of(request),
     )
     return _one(job, 201)
@@ -103,7 +106,7 @@ class JobsView(APIView):
     @extend_schema(
         operation_id="jobs_create",
         summary="Create a crawl job",
-        description="The job is pending until it is started. Its chunks are keywords × engines.",
+        description="The job is pending until it is started. Its chunks are keywords × templates × engines.",
         tags=TAGS,
         parameters=[IDEMPOTENCY_KEY],
         request=requests.JobCreateRequest,
@@ -111,6 +114,7 @@ class JobsView(APIView):
         examples=[
             sent("Three keywords at two engines", {"project_id": 7, **_WANTED}),
             sent("Engines with options", {"project_id": 7, **_OPTIONS}),
+            sent("Other words for the same keyword", {"project_id": 7, **_WANTED, "keyword_templates": _TEMPLATES}),
             answered("Created", EXAMPLE, 201),
         ],
     )

@@ -9,6 +9,7 @@ from rest_framework.views import APIView
 
 from jobs.api import rendering, requests, schemas
 from jobs.api.common import actor_of, answered, body, caller, numbered_page, sent
+from jobs.licenses import LicensePolicy
 from jobs.models import Project
 from jobs.services import queries
 from jobs.services.access import project_for
@@ -25,6 +26,12 @@ EXAMPLE = {
     "description": "",
     "owner": "user@example.com",
     "jobs": 1,
+    "license_policy": {
+        "require_commercial_use": False,
+        "require_derivatives": False,
+        "allow_share_alike": True,
+        "allow_unknown_license": True,
+    },
     "created_at": "2024-01-01T09:55:00Z",
     "updated_at": "2024-01-01T09:55:00Z",
 }
@@ -69,6 +76,7 @@ class ProjectsView(APIView):
             name=wanted.name,
             slug=wanted.slug,
             description=wanted.description,
+            license_policy=LicensePolicy(**wanted.license_policy.model_dump()),
             **actor_of(request),
         )
         return body(rendering.project(project, 0), 201)
@@ -91,16 +99,20 @@ class ProjectView(APIView):
     @extend_schema(
         operation_id="projects_update",
         summary="Change a project",
+        description="Where the licence policy changes, the images that are stored are judged again by a task.",
         tags=TAGS,
         request=requests.ProjectUpdateRequest,
         responses={200: schemas.Project, **errors(401, 403, 404, body=True)},
-        examples=[sent("A new name", {"name": "Machines"})],
+        examples=[
+            sent("A new name", {"name": "Machines"}),
+            sent("For commercial use only", {"license_policy": {"require_commercial_use": True}}),
+        ],
     )
     def patch(self, request: Request, project_id: int) -> Response:
-        """Change what is sent, keep the rest."""
+        """Change what is sent, keep the rest; a new policy judges the images that are stored, in a task."""
         project = project_for(caller(request), project_id)
         changes = parse_body(requests.ProjectUpdateRequest, request).model_dump(exclude_unset=True)
-        return body(_rendered([update_project(project, **changes)])[0])
+        return body(_rendered([update_project(project, **changes, **actor_of(request))])[0])
 
     @extend_schema(
         operation_id="projects_delete",

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from django.urls import reverse
 
-from jobs.api import schemas
-from jobs.models import Chunk, CrawlJob, FetchFailure, Image, Level, Project, Verdict
+from jobs.api import failure_schemas, schemas
+from jobs.fetch.outcomes import is_transient
+from jobs.models import Chunk, CrawlJob, FetchFailure, Image, Level, Project, QuarantineRelease, Verdict
+from jobs.services.failures import FailureSummary
+from jobs.services.licenses import LicenseOverview
+from jobs.services.meanings import outcome_meaning
 from jobs.services.progress import JobProgress
 from jobs.services.queries import RunProgress
+from jobs.services.template_yields import TemplateYield
 from jobs.services.validation import StartedRun
 from jobs.validators import Issue as IssueKind
 from tasktypes.states import State
@@ -27,6 +33,7 @@ def project(row: Project, jobs: int) -> schemas.Project:
         description=row.description,
         owner=row.owner.email,
         jobs=jobs,
+        license_policy=schemas.LicensePolicy(**asdict(row.license_policy)),
         created_at=row.created_at,
         updated_at=row.updated_at,
     )
@@ -52,11 +59,13 @@ def job(row: CrawlJob, figures: JobProgress) -> schemas.Job:
         duplicate_images=figures.duplicate_images,
         valid_images=row.valid_images,
         invalid_images=row.invalid_images,
+        quarantined_images=row.quarantined_images,
         outcomes=figures.outcomes,
         created_at=row.created_at,
         updated_at=figures.updated_at,
         started_at=row.started_at,
         completed_at=row.group.settled_at if row.group is not None else None,
+        keyword_templates=row.keyword_templates,
     )
 
 
@@ -77,20 +86,26 @@ def progress(figures: JobProgress) -> schemas.JobProgress:
     )
 
 
-def chunk(row: Chunk) -> schemas.Chunk:
-    """Return a chunk, fetched with its task."""
+def chunk(row: Chunk, own: Mapping[str, Any] | None = None) -> schemas.Chunk:
+    """Return a chunk, fetched with its task and job.
+
+    Args:
+        own: its figures, where its task does other chunks besides.
+    """
     task = row.task
-    figures = task.progress or {}
+    figures = (task.progress or {}) if own is None else own
     return schemas.Chunk(
         id=row.pk,
         keyword=row.keyword,
+        template=row.template,
+        query=row.query,
         engine=row.engine,
         backend=row.backend,
         status=State(task.status),
         task_id=task.public_id,
         images=figures.get("images", 0),
         duplicates=figures.get("duplicates", 0),
-        target=task.parameters["max_images"],
+        target=task.parameters["max_images"] if own is None else row.job.max_images,
         outcomes=figures.get("outcomes", {}),
         retries=task.retries,
         error=task.error_message,
@@ -108,10 +123,81 @@ def failure(row: FetchFailure) -> schemas.Failure:
         engine=row.chunk.engine,
         rank=row.rank,
         url=row.url,
+        host=row.host,
         outcome=row.outcome,
         detail=row.detail,
+        attempts=row.attempts,
+        next_eligible_at=row.next_eligible_at,
         created_at=row.created_at,
     )
+
+
+def licenses(overview: LicenseOverview) -> schemas.Licenses:
+    """Return what licences there are."""
+    return schemas.Licenses(
+        images=overview.images,
+        quarantined=overview.quarantined,
+        licenses=[
+            schemas.LicenseUse(
+                license=one.code,
+                name=one.name,
+                images=one.images,
+                quarantined=one.quarantined,
+                commercial_use=one.terms.commercial if one.terms else None,
+                derivatives=one.terms.derivatives if one.terms else None,
+                share_alike=one.terms.share_alike if one.terms else None,
+                attribution=one.terms.attribution if one.terms else None,
+            )
+            for one in overview.licenses
+        ],
+    )
+
+
+def failure_summary(job_id: int, counted: FailureSummary) -> failure_schemas.FailureSummary:
+    """Return the failures of a job by class and by host."""
+    return failure_schemas.FailureSummary(
+        job_id=job_id,
+        failures=counted.failures,
+        eligible=counted.eligible,
+        next_eligible_at=counted.next_eligible_at,
+        classes=[
+            failure_schemas.FailureClass(
+                outcome=one.name,
+                description=outcome_meaning(one.name),
+                transient=is_transient(one.name),
+                failures=one.failures,
+                eligible=one.eligible,
+                next_eligible_at=one.next_eligible_at,
+            )
+            for one in counted.classes
+        ],
+        hosts=[
+            failure_schemas.FailureHost(
+                host=one.name,
+                failures=one.failures,
+                eligible=one.eligible,
+                next_eligible_at=one.next_eligible_at,
+            )
+            for one in counted.hosts
+        ],
+    )
+
+
+def release(row: QuarantineRelease, quarantine: str) -> schemas.Release:
+    """Return a release that was made by the caller, and what its image is in quarantine for now."""
+    return schemas.Release(
+        image_id=row.image_id,
+        quarantine=quarantine,
+        released_from=row.quarantine,
+        reason=row.reason,
+        by=row.by.email if row.by is not None else "",
+        created_at=row.created_at,
+    )
+
+
+def template_yields(job_id: int, yields: Sequence[TemplateYield]) -> schemas.TemplateYields:
+    """Return what each template of a job brought."""
+    return schemas.TemplateYields(job_id=job_id, items=[schemas.TemplateYield(**asdict(one)) for one in yields])
 
 
 def image(row: Image) -> schemas.ImageSummary:
@@ -163,11 +249,13 @@ def _image_fields(row: Image) -> dict[str, Any]:
     same = (
         "job_id", "chunk_id", "sha256", "format", "width", "height", "bytes", "content_type", "source_url", "page_url",
         "title", "creator", "creator_url", "license", "license_version", "license_url", "attribution", "keyword",
-        "engine", "backend", "rank", "fetched_at", "is_valid",
+        "engine", "backend", "rank", "fetched_at", "is_valid", "quarantine",
     )  # fmt: skip
     return {
         "id": row.pk,
         **{name: getattr(row, name) for name in same},
+        # Images of before there were templates hold no question: it was the keyword.
+        "query": row.query or row.keyword,
         "issues": sorted({issue.kind for issue in row.issues.all()}),
         "file_url": reverse("image-file", args=[row.pk]),
         "thumbnail_url": reverse("image-thumbnail", args=[row.pk]),

@@ -20,6 +20,15 @@ class Answer(BaseModel):
 set_override(Answer, "suppress_collision_warning", True)
 
 
+class LicensePolicy(Answer):
+    """What the licences of a project's pictures must permit; what does not fit is kept in quarantine."""
+
+    require_commercial_use: bool
+    require_derivatives: bool
+    allow_share_alike: bool
+    allow_unknown_license: bool
+
+
 class Project(Answer):
     """A dataset in the making."""
 
@@ -29,6 +38,7 @@ class Project(Answer):
     description: str
     owner: str = Field(description="The address of whom it belongs to.")
     jobs: int = Field(description="How many jobs it has.")
+    license_policy: LicensePolicy
     created_at: datetime
     updated_at: datetime
 
@@ -53,11 +63,13 @@ class Job(Answer):
     duplicate_images: int
     valid_images: int
     invalid_images: int
+    quarantined_images: int = Field(description="Stored, but not fit for the project's licence policy.")
     outcomes: dict[str, int] = Field(description="How the fetches ended, by class.")
     created_at: datetime
     updated_at: datetime
     started_at: datetime | None
     completed_at: datetime | None
+    keyword_templates: list[str] = Field(description="What engines are asked for each keyword.")
 
 
 class JobStarted(Answer):
@@ -65,7 +77,7 @@ class JobStarted(Answer):
 
     job_id: int
     status: Literal["running"] = "running"
-    task_ids: list[str] = Field(description="One per keyword and engine.")
+    task_ids: list[str] = Field(description="One per keyword, template and engine.")
     total_chunks: int
     message: str
 
@@ -88,6 +100,26 @@ class JobRetried(Answer):
     message: str
 
 
+class TemplateYield(Answer):
+    """What one keyword template brought, over all keywords and engines."""
+
+    template: str
+    chunks: int
+    asked: int = Field(description="New images that its chunks were asked for.")
+    found: int = Field(description="Candidates whose fate is known.")
+    stored: int
+    duplicates: int
+    failed: int
+    valid: int = Field(description="Images that every level of validation that was run found valid.")
+
+
+class TemplateYields(Answer):
+    """What each keyword template of a job brought."""
+
+    job_id: int
+    items: list[TemplateYield] = Field(description="In the order of the job's templates.")
+
+
 class JobProgress(Answer):
     """How far a job is; poll until the status is completed, failed or cancelled."""
 
@@ -105,10 +137,12 @@ class JobProgress(Answer):
 
 
 class Chunk(Answer):
-    """One keyword at one engine."""
+    """One keyword in one template at one engine."""
 
     id: int
     keyword: str
+    template: str
+    query: str = Field(description="What the engine is asked: the keyword in its template.")
     engine: str = Field(description="As it was asked for.")
     backend: str = Field(description="The engine that really answers.")
     status: State
@@ -132,9 +166,14 @@ class Failure(Answer):
     engine: str
     rank: int = Field(description="Place in the engine's answer, from 0.")
     url: str
+    host: str | None = Field(description="Of the address; empty where it names none, null while not yet read from it.")
     outcome: str = Field(description="The class, such as http_404, timeout, not_an_image or duplicate.")
     detail: str
-    created_at: datetime
+    attempts: int = Field(description="How often it was fetched.")
+    next_eligible_at: datetime | None = Field(
+        description="From when another attempt is worth it; null where the same request fails again."
+    )
+    created_at: datetime = Field(description="When it failed last.")
 
 
 class ImageSummary(Answer):
@@ -159,14 +198,48 @@ class ImageSummary(Answer):
     license_url: str
     attribution: str
     keyword: str
+    query: str = Field(description="What the engine was asked.")
     engine: str
     backend: str
     rank: int
     fetched_at: datetime
     is_valid: bool | None = Field(description="False if any level that was run found it so; null while unchecked.")
     issues: list[str]
+    quarantine: str = Field(description="Why its licence does not fit the project's policy; empty where it does.")
     file_url: str
     thumbnail_url: str
+
+
+class LicenseUse(Answer):
+    """How many images are under one licence, and what that permits."""
+
+    license: str = Field(description="The code; empty for images without a licence.")
+    name: str
+    images: int
+    quarantined: int
+    commercial_use: bool | None = Field(description="Null where nobody knows the licence; and so below.")
+    derivatives: bool | None
+    share_alike: bool | None = Field(description="Whether changed versions must come under the same licence.")
+    attribution: bool | None = Field(description="Whether the creator must be named.")
+
+
+class Licenses(Answer):
+    """The licences of a job's or project's images, the most frequent first."""
+
+    images: int
+    quarantined: int
+    licenses: list[LicenseUse] = Field(description="A hundred at most; the images under the others are counted above.")
+
+
+class Release(Answer):
+    """An image that somebody let out of quarantine."""
+
+    image_id: int
+    quarantine: str = Field(description="What it is in quarantine for now; empty where it is out.")
+    released_from: str
+    reason: str
+    by: str
+    created_at: datetime
 
 
 class ImageVerdict(Answer):

@@ -70,10 +70,14 @@ class Page:
     """One page of candidates, and the cursor of the next one (None: this was the last).
 
     A page may be empty although more follow.
+
+    Attributes:
+        wait: seconds until the source may be asked again, as its headers tell; None where it may be asked at once.
     """
 
     candidates: tuple[Candidate, ...]
     next: str | None
+    wait: float | None = None
 
 
 class WebResponse(Protocol):
@@ -109,8 +113,18 @@ class WebError(Exception):
 class Web(Protocol):
     """The guarded way to the network that an engine is given."""
 
-    def get(self, url: str, *, headers: Mapping[str, str] | None = None, max_bytes: int = 5_000_000) -> WebResponse:
+    def get(
+        self,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        max_bytes: int = 5_000_000,
+        robots: bool = False,
+    ) -> WebResponse:
         """Return the answer to a GET, redirects followed, whatever its status.
+
+        Args:
+            robots: obey the robots.txt of the site; for pages made for people, not for an interface made for programs.
 
         Raises:
             WebError: no complete answer (name, connection, TLS, time, size, address not allowed).
@@ -129,6 +143,14 @@ class Engine(Protocol):
 
     An engine may also have ``check(options) -> None``, called when a job is created with these options; it raises
     ``InvalidInput`` (``loc`` relative to the options) or ``RuleViolation``.
+
+    Optional too, and read with ``getattr``, for those who choose an engine:
+        settings: tuple[str, ...], names of the settings without which it is not usable; none where it needs no key.
+        homepage: str, address of the source's page for people.
+        terms: str, address of the source's terms of use.
+        page_size: int, results on a page; depth: int, results of one keyword at most. The planner counts by them.
+        licensed: False where it never tells a licence.
+        default: bool, whether it is asked in production where a job names no engine.
     """
 
     name: str
@@ -154,6 +176,21 @@ class EngineError(PixtasksError):
     """The engine cannot answer this search."""
 
     status = 502
+
+
+class FormatChanged(EngineError):
+    """The answer lacks a field that the engine needs; the message names the source and the field.
+
+    Args:
+        source: name of the engine.
+        field: where it is missing, such as "results[3].url".
+        fault: what is wrong with it.
+    """
+
+    def __init__(self, source: str, field: str, fault: str = "is missing") -> None:
+        self.source = source
+        self.field = field
+        super().__init__(f"{source}: {field} {fault}. The source has changed its format; this engine must be adapted.")
 
 
 class EngineUnavailable(EngineError):

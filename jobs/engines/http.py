@@ -10,33 +10,66 @@ from urllib.parse import urlsplit
 from .base import EngineError, EngineUnavailable, Web, WebError, WebResponse
 
 # Outcomes after which the same request may well succeed; everything else fails alike again.
-TRANSIENT = frozenset({"dns", "refused", "unreachable", "timeout", "reset"})
+TRANSIENT = frozenset({"dns", "refused", "unreachable", "timeout", "reset", "robots_unavailable"})
 LONGEST_WAIT = 86_400.0  # seconds; a source that asks for more is asked again tomorrow
 
 
-def fetch(web: Web, url: str, *, headers: Mapping[str, str] | None = None, max_bytes: int = 5_000_000) -> WebResponse:
+def fetch(
+    web: Web,
+    url: str,
+    *,
+    headers: Mapping[str, str] | None = None,
+    max_bytes: int = 5_000_000,
+    robots: bool = False,
+) -> WebResponse:
     """Return the answer of a source, if it is a 200.
+
+    Args:
+        robots: obey the robots.txt of the site, as for every page made for people.
 
     Raises:
         EngineUnavailable: status 408, 425, 429 or 5xx, or a failure of the connection.
         EngineError: any other status or failure; the message names it.
     """
-    source = _shown(url)
+    response = exchange(web, url, headers=headers, max_bytes=max_bytes, robots=robots)
+    if response.status == 200:
+        return response
+    message = f"{shown(url)} answered with status {response.status}."
+    if passing(response.status):
+        raise EngineUnavailable(message, retry_after=retry_after(response.headers))
+    raise EngineError(message)
+
+
+def exchange(
+    web: Web,
+    url: str,
+    *,
+    headers: Mapping[str, str] | None = None,
+    max_bytes: int = 5_000_000,
+    robots: bool = False,
+) -> WebResponse:
+    """Return the answer of a source, whatever its status; the arguments are those of ``fetch``.
+
+    Raises:
+        EngineUnavailable: a failure of the connection that may pass.
+        EngineError: any other failure.
+    """
     try:
-        response = web.get(url, headers=headers, max_bytes=max_bytes)
+        if robots:
+            return web.get(url, headers=headers, max_bytes=max_bytes, robots=True)
+        return web.get(url, headers=headers, max_bytes=max_bytes)
     except WebError as error:
-        message = f"{source} could not be read: {error}."
+        message = f"{shown(url)} could not be read: {error}."
         if error.outcome in TRANSIENT:
             raise EngineUnavailable(message) from error
         if error.outcome == "blocked_address":
             message += " Private addresses are read only where PIXTASKS_FETCH_ALLOW lists them."
         raise EngineError(message) from error
-    if response.status == 200:
-        return response
-    message = f"{source} answered with status {response.status}."
-    if response.status in (408, 425, 429) or response.status >= 500:
-        raise EngineUnavailable(message, retry_after=retry_after(response.headers))
-    raise EngineError(message)
+
+
+def passing(status: int) -> bool:
+    """Tell whether the same request may be answered later."""
+    return status in (408, 425, 429) or status >= 500
 
 
 def retry_after(headers: Mapping[str, str], *, now: datetime | None = None) -> float | None:
@@ -53,7 +86,7 @@ def retry_after(headers: Mapping[str, str], *, now: datetime | None = None) -> f
     return min(max((moment - (now or datetime.now(UTC))).total_seconds(), 0.0), LONGEST_WAIT)
 
 
-def _shown(url: str) -> str:
+def shown(url: str) -> str:
     """Return the address without its query, which may hold a key."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}{parts.path}"

@@ -20,9 +20,6 @@ from .base import Engine
 
 ENTRY_POINT_GROUP = "pixtasks.engines"
 
-# Names that exist whether or not this installation has a backend for them (CONTRACT J36, X61).
-CONTRACT_NAMES = frozenset({"google", "bing"})
-
 log = logging.getLogger(__name__)
 
 engines: Registry[Engine] = Registry(
@@ -64,19 +61,19 @@ def aliases() -> dict[str, str]:
 
 
 def known_names() -> list[str]:
-    """Return every name that ``resolve`` knows: engines, aliases and the contract's own, sorted."""
-    return sorted({*engines.names(), *aliases(), *CONTRACT_NAMES})
+    """Return every name that ``resolve`` knows, of engines and aliases, sorted."""
+    return sorted({*engines.names(), *aliases()})
 
 
-def find(name: str) -> Engine | None:
-    """Return the engine behind a name or an alias, usable or not; None where a contract name has no backend.
+def find(name: str) -> Engine:
+    """Return the engine behind a name or an alias, usable or not.
 
     Raises:
         UnknownEngine: neither an engine nor an alias of one.
     """
     backend = aliases().get(name, name)
     engine = engines.get(backend)
-    if engine is None and (backend != name or name not in CONTRACT_NAMES):
+    if engine is None:
         raise UnknownEngine(backend)
     return engine
 
@@ -91,8 +88,6 @@ def resolve(name: str) -> Engine:
         EngineNotConfigured: known, but a setting is missing; the message names it.
     """
     engine = find(name)
-    if engine is None:
-        raise EngineNotConfigured(name, ["PIXTASKS_ENGINE_ALIASES"])
     missing = engine.missing()
     if missing:
         raise EngineNotConfigured(name, missing)

@@ -99,6 +99,7 @@ class SiteEngine:
     name = "site"
     description = "All images of a web page, a sitemap or a feed, following its next links."
     rate_limited = False
+    licensed = False
     Options: type[BaseModel] = SiteOptions
 
     def missing(self) -> list[str]:
@@ -122,7 +123,8 @@ class SiteEngine:
         place = _Place((options.url,), seen=(_mark(options.url),)) if cursor is None else _Place.load(cursor)
         url = place.todo[0]
         try:
-            images, links = _read(fetch(web, url, headers={"accept": ACCEPT}, max_bytes=DOCUMENT_MAX), url)
+            document = fetch(web, url, headers={"accept": ACCEPT}, max_bytes=DOCUMENT_MAX, robots=True)
+            images, links = _read(document, url)
         except EngineUnavailable:
             raise
         except (EngineError, Unreadable) as error:

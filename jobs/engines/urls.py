@@ -81,6 +81,7 @@ class UrlsEngine:
     name = "urls"
     description = "A list of image addresses, in the job's options or in a file on the server."
     rate_limited = False
+    licensed = False
     Options: type[BaseModel] = UrlsOptions
 
     def missing(self) -> list[str]:

@@ -1,7 +1,8 @@
 """Fetches many images at once, and says of each address how it ended.
 
-Redirects count against the host they came from. Everything waits in Python until it may start, so that libcurl's
-timeouts measure the server and not the line.
+Everything waits in Python until it may start, so that libcurl's timeouts measure the server and not the line: for its
+site's robots.txt, which is read by the same loop, and then in the line of its host. A redirect waits anew where it
+leads to, in front.
 """
 
 from __future__ import annotations
@@ -10,88 +11,37 @@ import os
 import stat
 import time
 from collections import deque
-from collections.abc import Hashable
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Generic, Self, TypeVar
+from typing import Any, Final, Generic, Self
 
-import pycurl
 from django.core.files.storage import Storage
 
-from pixtasks.common.net.curl import GuardedHandle
 from pixtasks.common.net.guard import AddressPolicy
 from pixtasks.common.net.limits import FetchLimits
 from pixtasks.common.net.urls import BadUrlError, prepare_url
 
+from .breaker import Breaker
 from .hosts import HostQueue
 from .loop import CurlLoop
-from .outcomes import Outcome, http_outcome
+from .outcomes import Outcome, is_transient
+from .robots import RobotsBook, origin_of
 from .sink import ImageSink
 from .storage import open_drafts
+from .transfers import Download, ImageTransfer, RobotsTransfer, Ticket, Wanted
 
 __all__ = ["Download", "FetchLimits", "ImageFetcher"]
 
-_HEADERS: Final = ("Accept: image/avif,image/webp,image/*,*/*;q=0.5",)
 #: So many addresses per free place are taken in, so that hosts at their limit do not leave places empty.
 _WAITING_PER_PLACE: Final = 4
 _ENOUGH: Final = 64
+_WAITS: Final = 2
+"""So often an address waits as its server asks; the next time that is how it ends."""
+_LONGEST_LEFT_ALONE: Final = 3600.0
 _PIECE_BYTES: Final = 262_144
 
-Ticket = TypeVar("Ticket", bound=Hashable)
-
-
-@dataclass(slots=True)
-class Download(Generic[Ticket]):
-    """How the fetch of one address ended.
-
-    Attributes:
-        ticket: what the caller gave to ``submit``.
-        outcome: "stored" where ``draft`` holds an image that the storage may adopt; else a class of ``Outcome``, or
-            "http_404" and the like.
-        url: the address as submitted; final_url: where redirects led, "" where nothing was asked.
-        http_status: of the last answer, None where there was none.
-        content_type: as the server declared it.
-        detail: one sentence about a failure.
-        sha256, size, format: of the bytes; "" and None where there is no image (size then counts what came).
-        width, height: pixels as the header claims, None where it cannot be read. Not limited here.
-        draft: file that belongs to the caller until the fetcher is closed.
-        retry_after: seconds the server asked to wait (with http_429 and http_503).
-    """
-
-    ticket: Ticket
-    outcome: str
-    url: str
-    final_url: str = ""
-    http_status: int | None = None
-    content_type: str = ""
-    detail: str = ""
-    sha256: str = ""
-    size: int = 0
-    format: str | None = None
-    width: int | None = None
-    height: int | None = None
-    draft: Path | None = None
-    retry_after: float | None = None
-
-    def discard(self) -> None:
-        """Remove the draft where the image is not wanted after all."""
-        if self.draft is not None:
-            self.draft.unlink(missing_ok=True)
-            self.draft = None
-
-
-class _Transfer(Generic[Ticket]):
-    """One place: a handle and its sink, used again and again."""
-
-    __slots__ = ("handle", "host", "sink", "ticket", "url")
-
-    def __init__(self, handle: GuardedHandle, sink: ImageSink) -> None:
-        self.handle = handle
-        self.sink = sink
-        self.ticket: Ticket | None = None
-        self.url = ""
-        self.host = ""
+Refuses = Callable[[str], tuple[Outcome, str] | None]
 
 
 class ImageFetcher(Generic[Ticket]):
@@ -105,18 +55,28 @@ class ImageFetcher(Generic[Ticket]):
         storage: where the images will go; it decides where drafts are written.
         limits: concurrency, sizes, times.
         policy: addresses that may be reached, for the fetcher's whole life.
+        refuses: says of an address that ``prepare_url`` has prepared why it is not asked for, of every redirect's, too.
     """
 
-    def __init__(self, storage: Storage, limits: FetchLimits, policy: AddressPolicy) -> None:
+    def __init__(
+        self, storage: Storage, limits: FetchLimits, policy: AddressPolicy, refuses: Refuses = lambda prepared: None
+    ) -> None:
+        self.refuses = refuses
         self._limits = limits
         self._policy = policy
         self._drafts = open_drafts(storage)
         self._loop = CurlLoop(kept_connections=2 * limits.concurrency)
-        self._queue: HostQueue[tuple[Ticket, str, str]] = HostQueue(limits.per_host)
+        # An address, or the origin whose robots.txt is to be read.
+        self._queue: HostQueue[Wanted[Ticket] | str] = HostQueue(limits.per_host, limits.delay_seconds)
+        self._breaker = Breaker(limits.breaker_failures)
+        self._behind: dict[str, list[Wanted[Ticket]]] = {}
+        self._book = RobotsBook()
+        self._asking: dict[str, list[Wanted[Ticket]]] = {}
         self._files: deque[tuple[Ticket, Path]] = deque()
         self._done: list[Download[Ticket]] = []
-        self._free: list[_Transfer[Ticket]] = []
-        self._active: dict[Any, _Transfer[Ticket]] = {}
+        self._free: list[ImageTransfer[Ticket]] = []
+        self._active: dict[Any, ImageTransfer[Ticket] | RobotsTransfer] = {}
+        self._submitted = 0
         self._capacity = _WAITING_PER_PLACE * limits.concurrency
         self._closed = False
 
@@ -131,7 +91,7 @@ class ImageFetcher(Generic[Ticket]):
     @property
     def in_flight(self) -> int:
         """How many were submitted and have not come out of ``pump``."""
-        return self._queue.length + len(self._active) + len(self._files) + len(self._done)
+        return self._submitted
 
     @property
     def room(self) -> int:
@@ -145,12 +105,13 @@ class ImageFetcher(Generic[Ticket]):
             RuntimeError: there is no room, or the fetcher is closed.
         """
         self._check_room()
+        self._submitted += 1
         try:
             prepared, host = prepare_url(url)
         except BadUrlError as error:
             self._done.append(Download(ticket, Outcome.BAD_URL, url, detail=str(error)))
             return
-        self._queue.put(host, (ticket, url, prepared))
+        self._admit(Wanted(ticket, url, prepared, host, origin_of(prepared)))
 
     def submit_file(self, ticket: Ticket, path: Path) -> None:
         """Queue a local file; the caller has checked that it lies where files may be read.
@@ -159,6 +120,7 @@ class ImageFetcher(Generic[Ticket]):
             RuntimeError: there is no room, or the fetcher is closed.
         """
         self._check_room()
+        self._submitted += 1
         self._files.append((ticket, path))
 
     def pump(self, seconds: float) -> list[Download[Ticket]]:
@@ -177,13 +139,16 @@ class ImageFetcher(Generic[Ticket]):
             self._start()
             if self._files:
                 self._done.append(self._read_file(*self._files.popleft()))
-            left = deadline - time.monotonic()
-            if self._active:
+            now = time.monotonic()
+            left = deadline - now
+            due = self._queue.due if len(self._active) < self._limits.concurrency else None
+            if self._active or due is not None:
                 wait = 0.0 if self._files or self._enough() else max(0.0, left)
-                for curl, code, message in self._loop.step(wait):
-                    self._finish(self._active[curl], code, message)
-            if left <= 0 or self._enough() or not (self._active or self._files):
+                for curl, code, message in self._loop.step(wait if due is None else min(wait, max(0.0, due - now))):
+                    self._finish(curl, code, message)
+            if left <= 0 or self._enough() or not (self._active or self._files or self._queue.length):
                 done, self._done = self._done, []
+                self._submitted -= len(done)
                 return done
 
     def close(self) -> None:
@@ -193,15 +158,19 @@ class ImageFetcher(Generic[Ticket]):
         self._closed = True
         for transfer in self._active.values():
             self._loop.remove(transfer.handle.curl)
-            transfer.sink.discard()
+            if isinstance(transfer, ImageTransfer):
+                transfer.sink.discard()
             transfer.handle.close()
         for transfer in self._free:
             transfer.handle.close()
         self._active.clear()
         self._free.clear()
         self._queue.clear()
+        self._asking.clear()
+        self._behind.clear()
         self._files.clear()
         self._done.clear()
+        self._submitted = 0
         self._loop.close()
         self._drafts.close()
 
@@ -217,67 +186,152 @@ class ImageFetcher(Generic[Ticket]):
 
     def _start(self) -> None:
         while len(self._active) < self._limits.concurrency:
-            taken = self._queue.take()
+            taken = self._queue.take(time.monotonic())
             if taken is None:
                 return
-            host, (ticket, url, prepared) = taken
-            transfer = self._free.pop() if self._free else self._new_transfer()
-            transfer.host, transfer.ticket, transfer.url = host, ticket, url
-            transfer.sink.begin()
-            transfer.handle.begin(prepared)
-            curl = transfer.handle.curl
-            self._active[curl] = transfer
-            self._loop.add(curl)
+            host, item = taken
+            transfer: ImageTransfer[Ticket] | RobotsTransfer
+            if isinstance(item, str):
+                transfer = RobotsTransfer(self._policy, self._limits, self._book)
+                transfer.begin(item, host)
+            else:
+                transfer = self._free.pop() if self._free else self._new_transfer()
+                transfer.begin(item)
+            self._run(transfer)
 
-    def _new_transfer(self) -> _Transfer[Ticket]:
-        sink = ImageSink(self._drafts, self._limits.max_bytes, self._limits.max_pixels)
-        return _Transfer(GuardedHandle(self._policy, self._limits, write=sink.write, headers=_HEADERS), sink)
+    def _run(self, transfer: ImageTransfer[Ticket] | RobotsTransfer) -> None:
+        curl = transfer.handle.curl
+        self._active[curl] = transfer
+        self._loop.add(curl)
 
-    def _finish(self, transfer: _Transfer[Ticket], code: int, message: str) -> None:
+    def _new_transfer(self) -> ImageTransfer[Ticket]:
+        return ImageTransfer(self._policy, self._limits, self._drafts)
+
+    def _finish(self, curl: Any, code: int, message: str) -> None:
         # The answers of getinfo are read before the handle is used again.
-        self._loop.remove(transfer.handle.curl)
-        del self._active[transfer.handle.curl]
-        self._queue.release(transfer.host)
+        self._loop.remove(curl)
+        transfer = self._active.pop(curl)
+        if isinstance(transfer, RobotsTransfer):
+            self._learn(transfer, code, message)
+            return
+        self._queue.release(transfer.wanted.host)
         try:
-            self._done.append(self._judge(transfer, code, message))
+            target = transfer.redirect(code)
+            if target:
+                self._hear(transfer.wanted.origin)
+                self._follow(transfer, target)
+            else:
+                self._close(transfer.wanted, transfer.ended(code, message))
         finally:
             transfer.sink.discard()
             self._free.append(transfer)
 
-    def _judge(self, transfer: _Transfer[Ticket], code: int, message: str) -> Download[Ticket]:
-        handle, sink = transfer.handle, transfer.sink
-        status = handle.status
-        assert transfer.ticket is not None
-        download = Download(
-            transfer.ticket,
-            Outcome.STORED,
-            transfer.url,
-            final_url=handle.final_url,
-            http_status=status or None,
-            content_type=handle.content_type,
+    def _admit(self, wanted: Wanted[Ticket], *, first: bool = False) -> None:
+        """Let an address into its host's line, or let it wait for its site's rules, or end it where they forbid it."""
+        refusal = self.refuses(wanted.prepared)
+        if refusal is not None:
+            self._refuse(wanted, *refusal)
+            return
+        broken = self._breaker.refuses(wanted.origin, time.monotonic())
+        if broken is not None:
+            self._leave(wanted, *broken)
+            return
+        if self._limits.robots:
+            rules = self._book.rules(wanted.origin)
+            if rules is None:
+                waiting = self._asking.setdefault(wanted.origin, [])
+                waiting.append(wanted)
+                if len(waiting) == 1:
+                    self._queue.put(wanted.host, wanted.origin, first=True)
+                return
+            refusal = rules.refuses(wanted.prepared)
+            if refusal is not None:
+                self._refuse(wanted, *refusal)
+                return
+            if rules.delay:
+                self._queue.pace(wanted.host, rules.delay)
+        if self._breaker.must_wait(wanted.origin):
+            self._behind.setdefault(wanted.origin, []).append(wanted)
+        else:
+            self._queue.put(wanted.host, wanted, first=first)
+
+    def _close(self, wanted: Wanted[Ticket], download: Download[Ticket]) -> None:
+        """Hear what an answer means for its server, and be done with its address, unless it is to be asked again."""
+        origin, now, asked = wanted.origin, time.monotonic(), download.retry_after
+        if download.http_status not in (429, 503):
+            asked = None
+        if asked is not None and asked <= self._limits.hold_seconds and wanted.waits < _WAITS:
+            wanted.waits += 1
+            self._queue.hold(wanted.host, now + asked)
+            self._queue.put(wanted.host, wanted, first=True)
+            return
+        if asked is not None and asked > self._limits.hold_seconds:
+            why = f"the server answered {download.http_status} and asked to wait {asked:g} s"
+            self._breaker.open(origin, now + min(asked, _LONGEST_LEFT_ALONE), why)
+            self._leave_all(wanted, why, asked)
+        elif not is_transient(download.outcome):
+            self._hear(origin)
+        elif self._breaker.failed(origin, now, download.outcome):
+            self._leave_all(wanted, *(self._breaker.refuses(origin, now) or ("", 0.0)))
+        self._done.append(download)
+
+    def _hear(self, origin: str) -> None:
+        """Note that a server answers; what waited to see that goes on."""
+        self._breaker.succeeded(origin)
+        for wanted in self._behind.pop(origin, ()):
+            self._admit(wanted, first=wanted.hops > 0)
+
+    def _leave_all(self, failed: Wanted[Ticket], why: str, seconds: float) -> None:
+        """End everything that waits for a server that is to be left alone."""
+        waiting = self._queue.take_out(
+            failed.host, lambda item: isinstance(item, Wanted) and item.origin == failed.origin
         )
-        if sink.error is not None:
-            raise sink.error
-        if status >= 400 or (code == 0 and (status >= 300 or status == 206)):
-            download.outcome = http_outcome(status)
-            download.detail = f"the server answered {status}"
-            download.retry_after = handle.retry_after
-            if download.retry_after is not None:
-                download.detail += f", retry after {download.retry_after:g} s"
-            return download
-        if code not in (0, pycurl.E_WRITE_ERROR):
-            download.outcome, download.detail = handle.failure(code, message)
-            download.size = sink.size
-            return download
-        _keep(download, sink)
-        return download
+        for item in (*waiting, *self._behind.pop(failed.origin, ())):
+            if isinstance(item, Wanted):
+                self._leave(item, why, seconds)
+
+    def _leave(self, wanted: Wanted[Ticket], why: str, seconds: float) -> None:
+        self._refuse(wanted, Outcome.HOST_UNAVAILABLE, why)
+        self._done[-1].retry_after = seconds
+
+    def _learn(self, transfer: RobotsTransfer, code: int, message: str) -> None:
+        """Take in how the request for a robots.txt ended, and let those in that waited for it."""
+        rules = transfer.ended(code, message)
+        if rules is None:
+            self._run(transfer)
+            return
+        transfer.handle.close()
+        self._queue.release(transfer.host)
+        for wanted in self._asking.pop(transfer.origin):
+            self._admit(wanted, first=wanted.hops > 0)
+
+    def _follow(self, transfer: ImageTransfer[Ticket], target: str) -> None:
+        wanted = transfer.wanted
+        wanted.hops += 1
+        wanted.seconds += transfer.handle.seconds
+        if wanted.hops > self._limits.max_redirects:
+            self._refuse(wanted, Outcome.TOO_MANY_REDIRECTS, f"more than {self._limits.max_redirects} redirects")
+            return
+        try:
+            wanted.prepared, wanted.host = prepare_url(target)
+        except BadUrlError as error:
+            self._refuse(wanted, Outcome.BAD_URL, f"a redirect leads to {target[:200]}: {error}")
+            return
+        wanted.origin = origin_of(wanted.prepared)
+        # Before those that have not begun: the server that sent it here waits for nobody.
+        self._admit(wanted, first=True)
+
+    def _refuse(self, wanted: Wanted[Ticket], outcome: Outcome, detail: str) -> None:
+        final_url = wanted.prepared if wanted.hops else ""
+        self._done.append(Download(wanted.ticket, outcome, wanted.url, final_url=final_url, detail=detail))
 
     def _read_file(self, ticket: Ticket, path: Path) -> Download[Ticket]:
         download = Download(ticket, Outcome.STORED, path.absolute().as_uri())
         sink = ImageSink(self._drafts, self._limits.max_bytes, self._limits.max_pixels)
         try:
-            # Not blocking, because a pipe would wait for its writer for ever.
-            handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            # Not blocking, because a pipe would wait for its writer for ever. No link, because the caller has checked
+            # where the path leads, and what became a link since then leads elsewhere.
+            handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
         except (FileNotFoundError, NotADirectoryError) as error:
             download.outcome, download.detail = Outcome.FILE_MISSING, error.strerror or ""
             return download
@@ -294,18 +348,7 @@ class ImageFetcher(Generic[Ticket]):
         finally:
             os.close(handle)
         try:
-            _keep(download, sink)
+            download.keep(sink)
         finally:
             sink.discard()
         return download
-
-
-def _keep(download: Download[Any], sink: ImageSink) -> None:
-    refusal = sink.refusal
-    if refusal is not None:
-        download.outcome, download.detail = refusal
-        download.size = sink.size
-        return
-    image = sink.finish()
-    download.sha256, download.size, download.format = image.sha256, image.size, image.format
-    download.width, download.height, download.draft = image.width, image.height, image.draft

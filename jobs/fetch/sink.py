@@ -95,6 +95,10 @@ class ImageSink:
                 return -1
         return None
 
+    def pass_over(self) -> None:
+        """Keep nothing of what comes: it is read away, up to a page, so that its connection can be used again."""
+        self._page = True
+
     @property
     def refusal(self) -> tuple[Outcome, str] | None:
         """Class and sentence of why these bytes are no image to keep; None where they may be one."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
@@ -18,6 +19,8 @@ from pixtasks.common.net.limits import FetchLimits
 from pixtasks.common.net.urls import BadUrlError, prepare_url
 
 from .outcomes import Outcome
+from .robots import RobotsBook, origin_of
+from .transfers import RobotsTransfer
 
 __all__ = ["WebClient", "WebError", "WebResponse"]
 
@@ -49,7 +52,11 @@ class WebClient:
     """
 
     def __init__(self, policy: AddressPolicy, limits: FetchLimits) -> None:
+        self._policy = policy
         self._limits = limits
+        self._book = RobotsBook()
+        self._reader: RobotsTransfer | None = None
+        self._next: dict[str, float] = {}
         self._max_bytes = 0
         self._size = 0
         self._chunks: list[bytes] = []
@@ -65,12 +72,21 @@ class WebClient:
     ) -> None:
         self.close()
 
-    def get(self, url: str, *, headers: Mapping[str, str] | None = None, max_bytes: int = 5_000_000) -> WebResponse:
+    def get(
+        self,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        max_bytes: int = 5_000_000,
+        robots: bool = False,
+    ) -> WebResponse:
         """Return the answer to a GET, redirects followed.
 
         Args:
             headers: request headers; after a redirect to another scheme, host or port they are left out.
             max_bytes: size of the body.
+            robots: ask for the robots.txt of every site on the way, and obey it with its Crawl-delay: for pages. An
+                interface made for programs is called by its own terms.
 
         Raises:
             WebError: there is no complete answer; its outcome is one of ``Outcome``.
@@ -88,6 +104,8 @@ class WebClient:
             if origin is not None and here != origin:
                 lines = []
             origin = here
+            if robots and self._limits.robots:
+                self._ask_leave(prepared)
             response = self._request(prepared, lines, max_bytes)
             following = self._handle.redirect_url
             if response.status not in _REDIRECTS or not following:
@@ -98,6 +116,35 @@ class WebClient:
     def close(self) -> None:
         """Close the connections."""
         self._handle.close()
+        if self._reader is not None:
+            self._reader.handle.close()
+
+    def _ask_leave(self, url: str) -> None:
+        """Return when the site allows the address now.
+
+        Raises:
+            WebError: its robots.txt forbids it, or cannot be had.
+        """
+        origin = origin_of(url)
+        rules = self._book.rules(origin)
+        if rules is None:
+            reader = self._reader = self._reader or RobotsTransfer(self._policy, self._limits, self._book)
+            reader.begin(origin)
+            while rules is None:
+                code, message = 0, ""
+                try:
+                    reader.handle.curl.perform()
+                except pycurl.error as error:
+                    code, message = error.args[0], str(error.args[1])
+                rules = reader.ended(code, message)
+        refusal = rules.refuses(url)
+        if refusal is not None:
+            raise WebError(*refusal)
+        if rules.delay:
+            wait = self._next.get(origin, 0.0) - time.monotonic()
+            if wait > 0:
+                time.sleep(wait)
+            self._next[origin] = time.monotonic() + rules.delay
 
     def _request(self, url: str, lines: list[str], max_bytes: int) -> WebResponse:
         self._max_bytes = max_bytes

@@ -6,13 +6,15 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from jobs.console.figures import JobFigures, failed_tasks, read_chunks, read_job, read_run
-from jobs.console.live import Display
 from jobs.management.requests import CrawlRequest
 from jobs.models import CrawlJob, JobStatus, Level, ValidationRun
+from jobs.services.cassettes import record_job, replay_job
 from jobs.services.crawl_jobs import cancel_job, create_job, start_job
 from jobs.services.projects import project_by_slug
+from jobs.services.templates import size_of
 from jobs.services.validation import start_validation
+from jobs.terminal.figures import JobFigures, failed_tasks, read_chunks, read_job, read_run
+from jobs.terminal.live import Display
 from pixtasks.accounts.management.owners import owner_by_email
 from pixtasks.accounts.models import User
 from pixtasks.common.errors import NotFound, RuleViolation
@@ -56,11 +58,15 @@ def run_crawl(request: CrawlRequest, display: Display, stop: StopSignals, keep: 
         engines=request.engines,
         max_images=request.max_images,
         options=request.options,
+        keyword_templates=request.keyword_templates,
     )
+    if request.record is not None:
+        record_job(job, request.record)
+    if request.replay is not None:
+        replay_job(job, request.replay)
     job = start_job(job).job
     display.say(
-        f"Job {job.pk} in project {project.slug}: {counted(len(job.keywords), 'keyword')} × "
-        f"{counted(len(job.engines), 'engine')}, up to {counted(job.max_images, 'new image')} each"
+        f"Job {job.pk} in project {project.slug}: {size_of(job)}, up to {counted(job.max_images, 'new image')} each"
     )
     try:
         follow_job(job, display, stop, keep)

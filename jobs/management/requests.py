@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,11 +12,14 @@ from django.conf import settings
 from django.core.management.base import CommandError
 from django.utils.text import slugify
 
-from jobs.engines import parse_options, resolve
+from jobs.engines import find, parse_options, resolve
+from jobs.fetch.cassettes import CassetteReader
 from jobs.management.base import level_named
 from jobs.models import Level
+from jobs.models.job import plain_templates
+from jobs.services.templates import checked_templates
 from pixtasks.common.commands import plain_lines, sentence
-from pixtasks.common.errors import PixtasksError
+from pixtasks.common.errors import InvalidInput, PixtasksError
 from pixtasks.common.screen import counted, plain
 
 # CONTRACT J46.
@@ -24,6 +27,7 @@ KEYWORDS_MOST = 50
 KEYWORD_LENGTHS = range(2, 101)
 IMAGES = range(1, 10_001)
 NAME_MOST = 200
+DEFAULT_IMAGES = "20"
 
 # Option of the command → engine and its option.
 SUGAR = {"urls_file": ("urls", "file"), "site": ("site", "url"), "directory": ("directory", "path")}
@@ -42,6 +46,9 @@ class CrawlRequest:
     project: str
     user: str | None = None
     level: Level | None = None
+    keyword_templates: list[str] = field(default_factory=plain_templates)
+    record: Path | None = None
+    replay: Path | None = None
 
 
 def read_request(given: dict[str, Any]) -> CrawlRequest:
@@ -53,6 +60,11 @@ def read_request(given: dict[str, Any]) -> CrawlRequest:
     Raises:
         CommandError: something is missing or wrong; the sentence says what to do.
     """
+    record, replay = _folder(given, "record"), _folder(given, "replay")
+    if replay is not None:
+        if record is not None:
+            raise CommandError("Give --record or --replay, not both.")
+        given = _as_recorded(given, replay)
     options = _options(given.get("options"))
     engines = _engines(given.get("engines"))
     for name, (engine, option) in SUGAR.items():
@@ -70,7 +82,7 @@ def read_request(given: dict[str, Any]) -> CrawlRequest:
         engines = list(settings.PIXTASKS_DEFAULT_ENGINES)
     if not engines:
         raise CommandError("Say where to look: --engines NAME,NAME.")
-    _check_engines(engines, options)
+    _check_engines(engines, options, offline=replay is not None)
     keywords = _keywords(given)
     name = (given.get("name") or "").strip() or f"crawl of {', '.join(keywords)}"[:NAME_MOST]
     if len(name) > NAME_MOST:
@@ -79,13 +91,34 @@ def read_request(given: dict[str, Any]) -> CrawlRequest:
     return CrawlRequest(
         keywords=keywords,
         engines=engines,
-        max_images=_max_images(given["max_images"]),
+        max_images=_max_images(given["max_images"] or DEFAULT_IMAGES),
         options=options,
         name=name,
         project=_slug(given["project"]),
         user=given.get("user"),
         level=None if level is None else level_named(level),
+        keyword_templates=_templates(given.get("templates") or [], keywords, engines),
+        record=record,
+        replay=replay,
     )
+
+
+def _folder(given: dict[str, Any], name: str) -> Path | None:
+    text = given.get(name)
+    return None if text is None else Path(text).expanduser().resolve()
+
+
+def _as_recorded(given: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Return what was asked for when the cassette was recorded, and whatever is asked for otherwise now."""
+    about = CassetteReader(folder).about
+    recorded = {
+        "keywords": ",".join(map(str, about.get("keywords", ()))),
+        "engines": ",".join(map(str, about.get("engines", ()))),
+        "max_images": str(about.get("max_images", DEFAULT_IMAGES)),
+        "options": json.dumps(about.get("options", {})),
+        "templates": [str(one) for one in about.get("keyword_templates", ())],
+    }
+    return given | {name: value for name, value in recorded.items() if given.get(name) in (None, [])}
 
 
 def _keywords(given: dict[str, Any]) -> list[str]:
@@ -110,6 +143,13 @@ def _keywords(given: dict[str, Any]) -> list[str]:
     return list(keywords.values())
 
 
+def _templates(given: list[str], keywords: list[str], engines: list[str]) -> list[str]:
+    try:
+        return checked_templates(given or plain_templates(), keywords=keywords, engines=engines)
+    except InvalidInput as error:
+        raise CommandError("\n".join(f"--template: {plain(fault.msg)}." for fault in error.errors)) from error
+
+
 def _label(given: dict[str, Any]) -> str:
     """Return the keyword for what comes from a list, a site or a folder: there it is only a label."""
     if given.get("site"):
@@ -125,12 +165,17 @@ def _engines(text: str | None) -> list[str]:
     return list(dict.fromkeys(filter(None, (name.strip() for name in (text or "").split(",")))))
 
 
-def _check_engines(engines: list[str], options: dict[str, Any]) -> None:
-    """Refuse unknown engines, engines that miss a setting, and options that do not fit, all at once."""
+def _check_engines(engines: list[str], options: dict[str, Any], *, offline: bool) -> None:
+    """Refuse unknown engines, engines that miss a setting, and options that do not fit, all at once.
+
+    Args:
+        offline: nobody is going to ask them, so no key is needed.
+    """
     faults = []
     for name in engines:
         try:
-            parse_options(resolve(name), options.get(name), loc=(name,))
+            engine = find(name) if offline else None
+            parse_options(engine or resolve(name), options.get(name), loc=(name,))
         except PixtasksError as error:
             faults.append(sentence(error))
     strangers = [name for name in options if name not in engines]

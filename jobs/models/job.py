@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from django.db import models
 from django.db.models import Case, Q, Value, When
 
@@ -16,6 +18,20 @@ class JobStatus(models.TextChoices):
     COMPLETED = "completed", "Completed"
     FAILED = "failed", "Failed"
     CANCELLED = "cancelled", "Cancelled"
+
+
+PLAIN_TEMPLATE: Final = "{keyword}"
+"""The keyword template that asks for the keyword and nothing else."""
+
+
+def plain_templates() -> list[str]:
+    """Return the templates of a job that names none."""
+    return [PLAIN_TEMPLATE]
+
+
+def fill_template(template: str, keyword: str) -> str:
+    """Return what an engine is asked."""
+    return template.replace(PLAIN_TEMPLATE, keyword)
 
 
 class CrawlJobQuerySet(models.QuerySet["CrawlJob"]):
@@ -40,7 +56,7 @@ class CrawlJobQuerySet(models.QuerySet["CrawlJob"]):
 
 
 class CrawlJob(models.Model):
-    """Keywords × engines to crawl; each pair is a chunk.
+    """Keywords × templates × engines to crawl; each combination is a chunk.
 
     The image counters hold what settled chunks and validation batches brought; the numbers of running chunks are in
     their tasks' progress. :mod:`jobs.services.progress` adds the two.
@@ -49,9 +65,17 @@ class CrawlJob(models.Model):
     project = models.ForeignKey("jobs.Project", on_delete=models.CASCADE, related_name="jobs")
     name = models.CharField(max_length=200)
     keywords = models.JSONField(help_text="1 to 50 keywords.")
+    keyword_templates = models.JSONField(
+        default=plain_templates,
+        db_default=Value([PLAIN_TEMPLATE], models.JSONField()),
+        help_text='1 to 10 texts that hold "{keyword}": what the engines are asked.',
+    )
     engines = models.JSONField(help_text="Names of engines, as the user asked for them.")
     max_images = models.PositiveIntegerField(help_text="New images to store per chunk.")
     options = models.JSONField(default=dict, blank=True, help_text="Per engine name, validated by that engine.")
+    cassette = models.JSONField(
+        null=True, blank=True, editable=False, help_text="Where it records to or replays from; commands alone set it."
+    )
     group = models.OneToOneField(
         TaskGroup, null=True, blank=True, on_delete=models.SET_NULL, related_name="crawl_job", editable=False
     )
@@ -60,6 +84,9 @@ class CrawlJob(models.Model):
     outcomes = models.JSONField(default=dict, editable=False, help_text="Fetch outcomes by class.")
     valid_images = models.PositiveIntegerField(default=0, editable=False)
     invalid_images = models.PositiveIntegerField(default=0, editable=False)
+    quarantined_images = models.PositiveIntegerField(
+        default=0, db_default=0, editable=False, help_text="Stored, but not fit for the project's licence policy."
+    )
     validation_tasks = models.PositiveIntegerField(
         default=0, editable=False, help_text="Index of the next validation task (CONTRACT X16)."
     )
@@ -94,23 +121,42 @@ class CrawlJob(models.Model):
 
     @property
     def total_chunks(self) -> int:
-        """Keywords × engines (CONTRACT J36)."""
-        return len(self.keywords) * len(self.engines)
+        """Keywords × templates × engines (CONTRACT J36: there is one template where none was named)."""
+        return len(self.keywords) * len(self.keyword_templates) * len(self.engines)
+
+    @property
+    def is_templated(self) -> bool:
+        """Whether engines are asked for anything but the plain keywords."""
+        return self.keyword_templates != plain_templates()
 
 
 class Chunk(models.Model):
-    """One keyword at one engine: a task of the ledger does it."""
+    """One keyword in one template at one engine: a task of the ledger does it."""
 
     job = models.ForeignKey(CrawlJob, on_delete=models.CASCADE, related_name="chunks")
     keyword = models.CharField(max_length=100)
+    template = models.CharField(max_length=100, default=PLAIN_TEMPLATE, db_default=PLAIN_TEMPLATE)
     engine = models.CharField(max_length=100, help_text="As the user asked for it.")
     backend = models.CharField(max_length=100, help_text="The engine that really answered (CONTRACT X61).")
-    task = models.OneToOneField("tasktypes.Task", on_delete=models.CASCADE, related_name="chunk")
+    task = models.ForeignKey(
+        "tasktypes.Task",
+        on_delete=models.CASCADE,
+        related_name="chunks",
+        help_text="Of its own in a crawl; all chunks of a gather run share the run's.",
+    )
 
     class Meta:
+        indexes = [models.Index(name="chunk_by_engine", fields=["engine", "id"])]
         constraints = [
-            models.UniqueConstraint(name="chunk_per_keyword_and_engine", fields=["job", "keyword", "engine"])
+            models.UniqueConstraint(
+                name="chunk_per_keyword_template_and_engine", fields=["job", "keyword", "template", "engine"]
+            )
         ]
 
     def __str__(self) -> str:
-        return f"{self.keyword} × {self.engine}"
+        return f"{self.query} × {self.engine}"
+
+    @property
+    def query(self) -> str:
+        """What the engine is asked."""
+        return fill_template(self.template, self.keyword)

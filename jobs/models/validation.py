@@ -19,6 +19,12 @@ class ValidationRun(models.Model):
     level = models.CharField(max_length=10, choices=Level.choices)
     group = models.OneToOneField("tasktypes.TaskGroup", on_delete=models.CASCADE, related_name="validation_run")
     images_count = models.PositiveIntegerField()
+    thresholds = models.JSONField(null=True, help_text="What it judges by; empty for runs of before that was kept.")
+    rejudges = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="It judges what was measured before by other thresholds, and looks at no file.",
+    )
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -26,7 +32,7 @@ class ValidationRun(models.Model):
         ordering = ("-id",)
 
     def __str__(self) -> str:
-        return f"{self.level} of job {self.job_id}"
+        return f"{'thresholds' if self.rejudges else self.level} of job {self.job_id}"
 
 
 class Verdict(models.Model):

@@ -11,6 +11,11 @@ from django.db.models.functions import Now
 
 from jobs.engines import UnknownEngine, find, parse_options, resolve
 from jobs.models import Chunk, CrawlJob, JobStatus, Project
+from jobs.models.job import PLAIN_TEMPLATE
+from jobs.services.cassettes import is_replay
+from jobs.services.telling import tell_job
+from jobs.services.templates import checked_templates
+from jobs.services.validate_later import drop_validation
 from pixtasks.accounts.models import User
 from pixtasks.accounts.services.audit import audit
 from pixtasks.common.errors import FieldError, InvalidInput, RuleViolation
@@ -28,7 +33,7 @@ DOWNLOAD = "jobs.download_images"
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """A job that has been started: its tasks' public ids, in the order keyword × engine."""
+    """A job that has been started: its tasks' public ids, in the order keyword × template × engine."""
 
     job: CrawlJob
     task_ids: list[str]
@@ -42,6 +47,7 @@ def create_job(
     engines: Sequence[str],
     max_images: int,
     options: Mapping[str, Any] | None = None,
+    keyword_templates: Sequence[str] = (PLAIN_TEMPLATE,),
     actor: User | None = None,
     address: str | None = None,
 ) -> CrawlJob:
@@ -52,20 +58,23 @@ def create_job(
         engines: names or aliases; duplicates are dropped.
         max_images: new images to store per chunk.
         options: per engine name, what that engine's own model takes.
+        keyword_templates: what engines are asked, with "{keyword}" for the keyword.
         actor, address: who asks, and from where, for the audit log; here and below.
 
     Raises:
-        InvalidInput: an engine does not exist, or its options are not valid.
+        InvalidInput: an engine does not exist, its options are not valid, or a template is not.
     """
     unique: dict[str, str] = {}
     for keyword in keywords:
         unique.setdefault(" ".join(keyword.split()).casefold(), " ".join(keyword.split()))
     checked = _checked_options(engines, options or {})
+    templates = checked_templates(keyword_templates, keywords=list(unique.values()), engines=engines)
     with transaction.atomic():
         job = CrawlJob.objects.create(
             project=project,
             name=name,
             keywords=list(unique.values()),
+            keyword_templates=templates,
             engines=list(dict.fromkeys(engines)),
             max_images=max_images,
             options=checked,
@@ -91,14 +100,22 @@ def update_job(job: CrawlJob, **changes: Any) -> CrawlJob:
             engines = changes.get("engines", job.engines)
             options = changes.get("options", {k: v for k, v in job.options.items() if k in engines})
             changes["options"] = _checked_options(engines, options)
+        changed = sorted(changes)
+        if {"keyword_templates", "keywords", "engines"} & set(changes):
+            changes["keyword_templates"] = checked_templates(
+                changes.get("keyword_templates", job.keyword_templates),
+                keywords=changes.get("keywords", job.keywords),
+                engines=changes.get("engines", job.engines),
+            )
         for field, value in changes.items():
             setattr(job, field, value)
         job.save()
+        audit("crawl_job.changed", target=job, detail={"changed": changed})
     return job
 
 
 def start_job(job: CrawlJob, *, actor: User | None = None, address: str | None = None) -> Started:
-    """Start a pending job: one task per keyword × engine (CONTRACT J07, J09).
+    """Start a pending job: one task per keyword × template × engine (CONTRACT J07, J09).
 
     Raises:
         RuleViolation: the job is not pending (CONTRACT J10), or an engine has no backend and which setting it misses.
@@ -107,9 +124,15 @@ def start_job(job: CrawlJob, *, actor: User | None = None, address: str | None =
         job = CrawlJob.objects.with_group().select_for_update(of=("self",)).get(pk=job.pk)
         if job.status != JobStatus.PENDING:
             raise RuleViolation(f"Cannot start job with status '{job.status.value}'. Only pending jobs can be started.")
-        backends = {name: _backend(name) for name in job.engines}
+        offline = is_replay(job)
+        backends = {name: _backend(name, offline=offline) for name in job.engines}
         group = create_group(GROUP_KIND)
-        pairs = [(keyword, engine) for keyword in job.keywords for engine in job.engines]
+        parts = [
+            (keyword, template, engine)
+            for keyword in job.keywords
+            for template in job.keyword_templates
+            for engine in job.engines
+        ]
         tasks = submit(
             [
                 NewTask(
@@ -119,17 +142,20 @@ def start_job(job: CrawlJob, *, actor: User | None = None, address: str | None =
                         "engine": engine,
                         "max_images": job.max_images,
                         "job_id": job.pk,
+                        # Only where there is one: so workers of the release before do plain chunks, too.
+                        **({} if template == PLAIN_TEMPLATE else {"template": template}),
+                        **({"offline": True} if offline else {}),
                     },
                 )
-                for keyword, engine in pairs
+                for keyword, template, engine in parts
             ],
             owner_id=job.project.owner_id,
             group=group,
         )
         Chunk.objects.bulk_create(
             [
-                Chunk(job=job, keyword=keyword, engine=engine, backend=backends[engine], task=task)
-                for (keyword, engine), task in zip(pairs, tasks, strict=True)
+                Chunk(job=job, keyword=keyword, template=template, engine=engine, backend=backends[engine], task=task)
+                for (keyword, template, engine), task in zip(parts, tasks, strict=True)
             ]
         )
         CrawlJob.objects.filter(pk=job.pk).update(group=group, started_at=Now(), updated_at=Now())
@@ -156,6 +182,7 @@ def cancel_job(job: CrawlJob, *, actor: User | None = None, address: str | None 
             group = create_group(GROUP_KIND)
             TaskGroup.objects.filter(pk=group.pk).update(cancelled_at=Now(), settled_at=Now())
             CrawlJob.objects.filter(pk=job.pk).update(group=group, updated_at=Now())
+            tell_job(group.pk)
             return 0
         group_id = job.group_id
     # Not under the job's lock: settling takes the group first and the job's counters after it.
@@ -204,19 +231,23 @@ def delete_job(job: CrawlJob, *, actor: User | None = None, address: str | None 
     Files that no other row points to are dropped later, by the sweep of :mod:`jobs.services.files`.
     """
     groups = [run.group_id for run in job.validation_runs.all()]
+    groups += [run.group_id for run in job.refetch_runs.all()]
     if job.group_id is not None:
         groups.append(job.group_id)
     for group_id in groups:
         cancel_group(group_id)
     # Before the row has lost its key; a deletion that fails half-way was asked for all the same.
     audit("crawl_job.deleted", actor=actor, target=job, detail={"name": job.name}, address=address)
+    drop_validation(job.pk)
     job.delete()
     delete_groups(groups)
 
 
-def _backend(name: str) -> str:
+def _backend(name: str, *, offline: bool) -> str:
+    """Return the engine that answers; one that nobody is going to ask needs no key."""
     try:
-        return resolve(name).name
+        engine = find(name) if offline else None
+        return engine.name if engine is not None else resolve(name).name
     except UnknownEngine as error:
         raise RuleViolation(error.message) from error
 
@@ -226,9 +257,8 @@ def _checked_options(engines: Sequence[str], options: Mapping[str, Any]) -> dict
     errors: list[FieldError] = []
     for index, name in enumerate(engines):
         try:
-            engine = find(name)
-            if engine is not None:  # Known, but without a backend here: start says so (CONTRACT X61).
-                parse_options(engine, options.get(name), loc=("body", "options", name))
+            # One that misses a setting is known all the same: start says so (CONTRACT X61).
+            parse_options(find(name), options.get(name), loc=("body", "options", name))
         except UnknownEngine as error:
             errors.append(FieldError(("body", "engines", index), error.message))
         except InvalidInput as error:

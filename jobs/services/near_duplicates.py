@@ -19,6 +19,7 @@ from tasktypes.states import State
 FIND = "jobs.find_near_duplicates"
 """Name of the handler that does this step."""
 _BATCH = 200
+_MEASURED = ("near_duplicate_of", "near_duplicate_distance")
 
 
 def last_step(*, job_id: int, run_id: int) -> NewTask:
@@ -35,47 +36,73 @@ def release_last_step(group_id: int) -> None:
             release(task_id)
 
 
-def mark_near_duplicates(job_id: int, context: Context) -> dict[str, Any]:
-    """Compare the hashes of a job's images and mark each that looks like an earlier one.
+def mark_near_duplicates(job_id: int, context: Context, thresholds: Thresholds | None = None) -> dict[str, Any]:
+    """Compare the hashes of a job's images, mark each that looks like an earlier one, and unmark the others.
+
+    Args:
+        thresholds: what to judge by; the settings' where it is None.
 
     Returns:
         ``{"images": hashed, "near_duplicates": marked}``.
     """
-    thresholds = Thresholds.from_settings()
-    hashed = list(Image.objects.filter(job_id=job_id, phash__isnull=False).order_by("pk").values_list("pk", "phash"))
-    pairs = find_near_duplicates(
-        [pk for pk, _ in hashed],
-        [value % (1 << 64) for _, value in hashed if value is not None],
-        thresholds.near_duplicate_distance,
-    )
+    thresholds = thresholds or Thresholds.from_settings()
+    hashed, pairs = look_alikes(job_id, thresholds.near_duplicate_distance)
+    found = {pair.id: pair for pair in pairs}
+    marked = Issue.objects.filter(image__job=job_id, kind=Kind.NEAR_DUPLICATE.value).values_list("image_id", flat=True)
+    todo: list[int] = sorted({*found, *marked})
     done = 0
-    for start in range(0, len(pairs), _BATCH):
-        batch = {pair.id: pair for pair in pairs[start : start + _BATCH]}
-        done += len(batch)
+    for start in range(0, len(todo), _BATCH):
+        batch = {image_id: found.get(image_id) for image_id in todo[start : start + _BATCH]}
+        done += sum(pair is not None for pair in batch.values())
 
-        def write(batch: dict[int, NearDuplicate] = batch, done: int = done) -> tuple[dict[str, Any], dict[str, Any]]:
+        def write(
+            batch: dict[int, NearDuplicate | None] = batch, done: int = done
+        ) -> tuple[dict[str, Any], dict[str, Any]]:
             _mark(batch, thresholds)
             rejudge(sorted(batch))
-            return {"images": len(hashed), "near_duplicates": done}, {}
+            return {"images": hashed, "near_duplicates": done}, {}
 
         context.store(write)
-    return {"images": len(hashed), "near_duplicates": len(pairs)}
+    return {"images": hashed, "near_duplicates": len(pairs)}
 
 
-def _mark(batch: dict[int, NearDuplicate], thresholds: Thresholds) -> None:
+def look_alikes(job_id: int, distance: int, first: int = 0) -> tuple[int, list[NearDuplicate]]:
+    """Return how many images of a job are hashed, and which of them look like an earlier one.
+
+    Args:
+        first: images with smaller ids are left out.
+    """
+    images = Image.objects.filter(job_id=job_id, phash__isnull=False, pk__gte=first)
+    hashed = list(images.order_by("pk").values_list("pk", "phash"))
+    return len(hashed), find_near_duplicates(
+        [pk for pk, _ in hashed], [value % (1 << 64) for _, value in hashed if value is not None], distance
+    )
+
+
+def _mark(batch: dict[int, NearDuplicate | None], thresholds: Thresholds) -> None:
     verdicts = list(
         Verdict.objects.select_for_update()
         .filter(image_id__in=batch, level=Level.SLOW)
         .order_by("pk")
         .prefetch_related("issues")
     )
+    gone, new = [], []
     for verdict in verdicts:
         pair = batch[verdict.image_id]
-        verdict.measurements |= {"near_duplicate_of": pair.of, "near_duplicate_distance": pair.distance}
-        kinds = {issue.kind for issue in verdict.issues.all()} | {Kind.NEAR_DUPLICATE.value}
+        kinds = {issue.kind for issue in verdict.issues.all()}
+        for name in _MEASURED:
+            verdict.measurements.pop(name, None)
+        if pair is None:
+            kinds.discard(Kind.NEAR_DUPLICATE.value)
+            gone.append(verdict)
+        else:
+            kinds.add(Kind.NEAR_DUPLICATE.value)
+            verdict.measurements |= dict(zip(_MEASURED, (pair.of, pair.distance), strict=True))
+            new.append(verdict)
         verdict.is_valid = thresholds.accepts(kinds)
     Verdict.objects.bulk_update(verdicts, ["measurements", "is_valid"])
+    Issue.objects.filter(verdict__in=gone, kind=Kind.NEAR_DUPLICATE.value).delete()
     Issue.objects.bulk_create(
-        [Issue(verdict=verdict, image_id=verdict.image_id, kind=Kind.NEAR_DUPLICATE.value) for verdict in verdicts],
+        [Issue(verdict=verdict, image_id=verdict.image_id, kind=Kind.NEAR_DUPLICATE.value) for verdict in new],
         ignore_conflicts=True,
     )

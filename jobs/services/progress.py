@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fractions import Fraction
@@ -21,7 +21,12 @@ _RECENT = timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobProgress:
-    """A job's figures at one moment."""
+    """A job's figures at one moment.
+
+    Attributes:
+        estimated_between: earliest and latest of the estimate, by how much the number of chunks that it is made from
+            varies by chance (one standard deviation).
+    """
 
     job_id: int
     status: JobStatus
@@ -34,21 +39,34 @@ class JobProgress:
     duplicate_images: int
     outcomes: dict[str, int]
     estimated_completion: datetime | None
+    estimated_between: tuple[datetime, datetime] | None
     started_at: datetime | None
     updated_at: datetime
+
+    @property
+    def ended_chunks(self) -> int:
+        """How many chunks have ended, however; none before the job was started."""
+        return self.total_chunks - self.active_chunks if self.started_at is not None else 0
 
 
 def percentage(*, total: int, completed: int, active: Iterable[tuple[int, int]]) -> int:
     """Return ``floor(100 × (completed + Σ min(1, images / target)) / total)`` (CONTRACT X01).
 
     Args:
-        active: (images so far, target) of each active chunk that has reported.
+        active: (images so far, target) of each active chunk that has reported; see :func:`share_of`.
     """
     if total == 0:
         return 0
     # Fractions: 0.1 + 0.2 in floats would floor to one percent less.
     parts = sum((min(Fraction(1), Fraction(images, target)) for images, target in active if target), Fraction(0))
     return math.floor(100 * (completed + parts) / total)
+
+
+def share_of(progress: Mapping[str, Any]) -> tuple[int, int]:
+    """Return how much of how much an active task has done, by what it reported: a percentage, or images."""
+    if "percentage" in progress:
+        return progress["percentage"], 100
+    return progress.get("images", 0), progress.get("target", 0)
 
 
 def job_progress(job: CrawlJob) -> JobProgress:
@@ -83,6 +101,7 @@ def _figures(job: CrawlJob, active: list[tuple[dict[str, Any], datetime]], *, es
     outcomes: Counter[str] = Counter(job.outcomes)
     for progress, _ in active:
         outcomes.update(progress.get("outcomes", {}))
+    estimate = _estimate(job) if estimates and job.status == JobStatus.RUNNING else None
     moments = [job.updated_at, *(updated_at for _, updated_at in active)]
     if group is not None:
         moments.append(group.updated_at)
@@ -92,7 +111,7 @@ def _figures(job: CrawlJob, active: list[tuple[dict[str, Any], datetime]], *, es
         progress=percentage(
             total=total,
             completed=group.completed if group is not None else 0,
-            active=[(progress.get("images", 0), progress.get("target", 0)) for progress, _ in active],
+            active=[share_of(progress) for progress, _ in active],
         ),
         total_chunks=total,
         active_chunks=group.active if group is not None else 0,
@@ -101,14 +120,18 @@ def _figures(job: CrawlJob, active: list[tuple[dict[str, Any], datetime]], *, es
         downloaded_images=job.images + sum(progress.get("images", 0) for progress, _ in active),
         duplicate_images=job.duplicates + sum(progress.get("duplicates", 0) for progress, _ in active),
         outcomes=dict(sorted(outcomes.items())),
-        estimated_completion=_estimate(job) if estimates and job.status == JobStatus.RUNNING else None,
+        estimated_completion=estimate[0] if estimate is not None else None,
+        estimated_between=estimate[1:] if estimate is not None else None,
         started_at=job.started_at,
         updated_at=max(moments),
     )
 
 
-def _estimate(job: CrawlJob) -> datetime | None:
-    """Return when the job will end at the pace of the last five minutes; None where nothing ended in them."""
+def _estimate(job: CrawlJob) -> tuple[datetime, datetime, datetime] | None:
+    """Return when the job will end at the pace of the last five minutes, and between which times that may lie.
+
+    None where nothing ended in them. That n chunks ended says as much of the pace as a count of n can: n ± √n.
+    """
     group = job.group
     if group is None or job.started_at is None or not group.completed + group.failed:
         return None
@@ -117,4 +140,7 @@ def _estimate(job: CrawlJob) -> datetime | None:
     ended = Task.objects.filter(group=group, status__in=[State.COMPLETED, State.FAILED], completed_at__gt=since).count()
     if not ended:
         return None
-    return now + (now - since) / ended * group.active
+    each = (now - since) * group.active
+    spread = math.sqrt(ended)
+    # Of one or two nothing better is known than that it may take twice as long.
+    return now + each / ended, now + each / (ended + spread), now + each / max(ended - spread, ended / 2)

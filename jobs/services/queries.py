@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
 
-from django.db.models import Count, Exists, OuterRef, Prefetch, QuerySet
+from django.db.models import Count, Exists, OuterRef, Prefetch, QuerySet, Subquery
 
-from jobs.models import Chunk, CrawlJob, FetchFailure, Image, Issue, JobStatus, Project, ValidationRun, Verdict
+from jobs.models import Chunk, CrawlJob, Image, Issue, JobStatus, Project, ValidationRun, Verdict
 from jobs.models.job import CrawlJobQuerySet
 from jobs.services.access import jobs_of, projects_of
 from jobs.services.progress import percentage
@@ -18,6 +18,7 @@ from tasktypes.models import Task, TaskGroup
 from tasktypes.states import ACTIVE
 
 _RECENT_RUNS = 50
+_LATEST = 500
 
 
 def project_list(user: User) -> QuerySet[Project]:
@@ -41,23 +42,15 @@ def job_list(user: User, *, project_id: int | None = None, status: JobStatus | N
     return jobs.order_by("-pk")
 
 
+def jobs_of_project(project: Project) -> QuerySet[CrawlJob]:
+    """Return the jobs of a project, newest first."""
+    return CrawlJob.objects.with_group().filter(project=project).order_by("-pk")
+
+
 def chunk_list(job: CrawlJob, *, status: str | None = None) -> QuerySet[Chunk]:
-    """Return a job's chunks with their tasks."""
-    chunks = Chunk.objects.filter(job=job).select_related("task").defer("task__traceback", "task__state")
+    """Return a job's chunks with their tasks and the job."""
+    chunks = Chunk.objects.filter(job=job).select_related("task", "job").defer("task__traceback", "task__state")
     return chunks if status is None else chunks.filter(task__status=status)
-
-
-def failure_list(
-    job: CrawlJob, *, outcome: str | None = None, keyword: str | None = None, engine: str | None = None
-) -> QuerySet[FetchFailure]:
-    """Return the candidates of a job that did not become a new image; page them by ``(chunk_id, rank)``."""
-    chunks = Chunk.objects.filter(job=job)
-    if keyword is not None:
-        chunks = chunks.filter(keyword=keyword)
-    if engine is not None:
-        chunks = chunks.filter(engine=engine)
-    failures = FetchFailure.objects.filter(chunk__in=chunks).select_related("chunk")
-    return failures if outcome is None else failures.filter(outcome=outcome)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +61,8 @@ class ImageFilter:
         checked: False for images that no level has judged yet.
         valid: what all levels that were run add up to (CONTRACT X68).
         issue: something that any level found.
+        quarantine: a reason, "any" for all that are in quarantine, "all" for those and the others; "none" leaves out
+            what is in quarantine.
     """
 
     checked: bool | None = None
@@ -76,6 +71,24 @@ class ImageFilter:
     keyword: str | None = None
     engine: str | None = None
     format: str | None = None
+    quarantine: str = "none"
+
+
+def newest_images(job: CrawlJob) -> QuerySet[Image]:
+    """Return a job's images, the newest first.
+
+    The upper bound keeps PostgreSQL from walking back over every later job's images where it expects this job's among
+    them.
+    """
+    newest = Image.objects.filter(job=job).order_by("-pk").values("pk")[:1]
+    return Image.objects.filter(job=job, pk__lte=Subquery(newest)).order_by("-pk")
+
+
+def newest_shown(job: CrawlJob, number: int) -> list[Image]:
+    """Return the newest images of a job that are not in quarantine, from among the latest five hundred."""
+    latest = newest_images(job).values_list("pk", "quarantine")[:_LATEST]
+    ids = [pk for pk, quarantine in latest if not quarantine][:number]
+    return list(Image.objects.filter(pk__in=ids).order_by("-pk"))
 
 
 def image_list(job: CrawlJob, wanted: ImageFilter) -> QuerySet[Image]:
@@ -87,6 +100,10 @@ def image_list(job: CrawlJob, wanted: ImageFilter) -> QuerySet[Image]:
         images = images.filter(is_valid=wanted.valid)
     if wanted.issue is not None:
         images = images.filter(Exists(Issue.objects.filter(image=OuterRef("pk"), kind=wanted.issue)))
+    if wanted.quarantine == "any":
+        images = images.exclude(quarantine="")
+    elif wanted.quarantine != "all":
+        images = images.filter(quarantine="" if wanted.quarantine == "none" else wanted.quarantine)
     for field in ("keyword", "engine", "format"):
         value = getattr(wanted, field)
         if value is not None:
@@ -144,7 +161,7 @@ def validation_runs(job: CrawlJob) -> list[RunProgress]:
     return [
         RunProgress(
             run=run,
-            status=_run_status(run.group),
+            status=run_status(run.group),
             progress=percentage(
                 total=run.group.total, completed=run.group.completed, active=reported.get(run.group_id, ())
             ),
@@ -155,7 +172,7 @@ def validation_runs(job: CrawlJob) -> list[RunProgress]:
     ]
 
 
-def _run_status(group: TaskGroup) -> JobStatus:
+def run_status(group: TaskGroup) -> JobStatus:
     """Return what a run reads as, by the rules of a job (CONTRACT X02)."""
     if group.cancelled_at is not None:
         return JobStatus.CANCELLED

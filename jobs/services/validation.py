@@ -18,6 +18,7 @@ from django.utils import timezone
 from jobs.fetch.storage import images_storage
 from jobs.models import CrawlJob, Image, Issue, Level, ValidationRun, Verdict
 from jobs.services.near_duplicates import last_step
+from jobs.services.opt_outs import spot_look_alikes
 from jobs.services.verdicts import rejudge
 from jobs.validators import Issue as Kind
 from jobs.validators import Subject, Thresholds, validators
@@ -55,7 +56,14 @@ def start_validation(job: CrawlJob, level: Level, user: User | None, *, address:
         first = locked.validation_tasks
         CrawlJob.objects.filter(pk=job.pk).update(validation_tasks=first + len(batches), updated_at=Now())
         group = create_group(GROUP_KIND)
-        run = ValidationRun.objects.create(job=locked, level=level, group=group, images_count=len(ids), created_by=user)
+        run = ValidationRun.objects.create(
+            job=locked,
+            level=level,
+            group=group,
+            images_count=len(ids),
+            created_by=user,
+            thresholds=Thresholds.from_settings().as_json(),
+        )
         new_tasks = [
             NewTask(
                 type_name=f"jobs.validate_images_{level.value}",
@@ -72,13 +80,25 @@ def start_validation(job: CrawlJob, level: Level, user: User | None, *, address:
     return StartedRun(run, [f"task_{job.pk}_{first + index}" for index in range(len(batches))])
 
 
-def validate_batch(level: Level, image_ids: Sequence[int], context: Context) -> dict[str, Any]:
+def run_thresholds(run_id: int, job_id: int) -> Thresholds:
+    """Return what a run of the job judges by; the settings, where there is no such run or it was begun before."""
+    kept = ValidationRun.objects.filter(pk=run_id, job_id=job_id).values_list("thresholds", flat=True).first()
+    return Thresholds.from_json(kept)
+
+
+def validate_batch(
+    level: Level, image_ids: Sequence[int], context: Context, *, thresholds: Thresholds | None = None
+) -> dict[str, Any]:
     """Judge the images of one batch; verdicts are stored about once a second.
+
+    Args:
+        thresholds: what to judge by; the settings' where it is None.
 
     Returns:
         ``{"images", "valid", "invalid"}``: how many there were (images deleted meanwhile are left out).
     """
-    validator, thresholds, storage = validators[level.value], Thresholds.from_settings(), images_storage()
+    validator, storage = validators[level.value], images_storage()
+    thresholds = thresholds or Thresholds.from_settings()
     images = list(Image.objects.filter(pk__in=image_ids).order_by("pk"))
     judged: list[tuple[Image, Judgement]] = []
     counts = {"images": len(images), "done": 0, "valid": 0, "invalid": 0}
@@ -169,6 +189,7 @@ def _remember_hashes(rows: Sequence[tuple[Image, Judgement]]) -> None:
             hashed.append(image)
     if hashed:
         Image.objects.bulk_update(hashed, ["phash"])
+        spot_look_alikes(hashed)
 
 
 def _subject(image: Image, storage: Storage) -> Subject:

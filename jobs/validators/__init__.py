@@ -17,6 +17,7 @@ from .base import (
     load_entry_points,
     validators,
 )
+from .limits import MEASURED, judged_again
 from .near_duplicates import NearDuplicate, find_near_duplicates
 
 LEVELS = (fast.FastValidator.level, medium.MediumValidator.level, slow.SlowValidator.level)
@@ -24,6 +25,7 @@ LEVELS = (fast.FastValidator.level, medium.MediumValidator.level, slow.SlowValid
 __all__ = [
     "DEFAULT_WARNINGS",
     "LEVELS",
+    "MEASURED",
     "Issue",
     "NearDuplicate",
     "Subject",
@@ -31,6 +33,7 @@ __all__ = [
     "Validator",
     "Verdict",
     "find_near_duplicates",
+    "judged_again",
     "load_entry_points",
     "validators",
 ]

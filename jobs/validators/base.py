@@ -8,12 +8,12 @@ from __future__ import annotations
 import dataclasses
 import io
 import math
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -131,6 +131,19 @@ class Thresholds:
             max_pixels=settings.PIXTASKS_MAX_IMAGE_PIXELS,
             warnings=_warnings(settings.PIXTASKS_VALIDATION_WARNINGS),
         )
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any] | None) -> Thresholds:
+        """Return what :meth:`as_json` wrote; what it does not name is as the settings say."""
+        kept = cls.from_settings()
+        given = {name: value for name, value in (data or {}).items() if name in cls.__dataclass_fields__}
+        if "warnings" in given:
+            given["warnings"] = frozenset(map(str, given["warnings"]))
+        return dataclasses.replace(kept, **given)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return every limit by its name, and the remarks as a sorted list."""
+        return {**dataclasses.asdict(self), "warnings": sorted(self.warnings)}
 
     def accepts(self, issues: Iterable[str]) -> bool:
         """Tell whether an image with these issues is valid: each of them only warns."""

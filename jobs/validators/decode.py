@@ -90,10 +90,12 @@ def _jpeg(header: Header, data: bytes, limits: Thresholds) -> Decoded | None:
     try:
         # The decoder's own idea of the size counts, not only that of our reader.
         height, width, colours, _ = simplejpeg.decode_jpeg_header(data)
-        if colours not in ("YCbCr", "Gray", "RGB"):
-            return None
         if height * width > limits.max_pixels:
             raise DecodeError(Issue.PIXEL_BOMB, f"{width} × {height} pixels are more than {limits.max_pixels}")
+        if colours not in ("YCbCr", "Gray", "RGB"):
+            # Its looks are Pillow's to judge; damage, which Pillow overlooks, is found by decoding it here as well.
+            simplejpeg.decode_jpeg(data, "CMYK", min_height=GRAY_SIDE, min_width=GRAY_SIDE)
+            return None
         gray: Gray = simplejpeg.decode_jpeg(data, "GRAY", min_height=GRAY_SIDE, min_width=GRAY_SIDE)[:, :, 0]
     except ValueError as error:
         sentence = str(error)

@@ -7,15 +7,16 @@ from typing import Any
 from django.core.management.base import CommandParser
 from rich.text import Text
 
-from jobs.console.figures import read_job
 from jobs.management.base import JobsCommand, job_by_id
 from jobs.services.crawl_jobs import cancel_job
+from jobs.terminal.figures import read_job
 from pixtasks.common.screen import as_json, counted
 
 
 class Command(JobsCommand):
     """Cancels at once; running chunks store what they have fetched and end a moment later."""
 
+    writes = True
     help = "Cancel a pending or running job. What it has stored is kept."
 
     def add_arguments(self, parser: CommandParser) -> None:

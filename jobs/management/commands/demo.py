@@ -13,17 +13,17 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from jobs.console.figures import JobFigures
-from jobs.console.live import make_display
-from jobs.console.picture import save_picture
-from jobs.console.proof import Check, example_keys, images_folder, prove
-from jobs.console.tables import job_summary
 from jobs.engines import resolve
 from jobs.management.base import JobsCommand
 from jobs.management.flow import Finished, run_crawl
 from jobs.management.requests import CrawlRequest
 from jobs.management.workers import Workers
 from jobs.models import JobStatus, Level
+from jobs.terminal.figures import JobFigures
+from jobs.terminal.live import make_display
+from jobs.terminal.picture import save_picture
+from jobs.terminal.proof import Check, example_keys, images_folder, prove
+from jobs.terminal.tables import job_summary
 from pixtasks.common.errors import PixtasksError
 from pixtasks.common.screen import as_json, counted, shown_path, size
 from pixtasks.common.stop_signals import INTERRUPTED, StopSignals

@@ -8,14 +8,14 @@ from django.core.management.base import CommandParser
 from django.utils import timezone
 from rich.text import Text
 
-from jobs.console.figures import read_job
-from jobs.console.live import make_display
-from jobs.console.tables import job_summary
 from jobs.management.base import JobsCommand, job_by_id
 from jobs.management.flow import follow_job
 from jobs.management.workers import somebody_works
 from jobs.models import CrawlJob, JobStatus
 from jobs.services.progress import JobProgress, job_progress
+from jobs.terminal.figures import read_job
+from jobs.terminal.live import make_display
+from jobs.terminal.tables import job_summary
 from pixtasks.common.screen import as_json, counted
 from pixtasks.common.stop_signals import INTERRUPTED, Interrupted, StopSignals
 

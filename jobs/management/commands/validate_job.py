@@ -8,14 +8,14 @@ from typing import Any
 from django.core.management.base import CommandParser
 from rich.text import Text
 
-from jobs.console.figures import read_job
-from jobs.console.live import make_display
-from jobs.console.tables import issue_table, verdict_line
 from jobs.management.base import JobsCommand, job_by_id, level_named
 from jobs.management.flow import validate
 from jobs.management.workers import Workers, somebody_works
 from jobs.models import CrawlJob, Image, Level
 from jobs.services.validation import start_validation
+from jobs.terminal.figures import read_job
+from jobs.terminal.live import make_display
+from jobs.terminal.tables import issue_table, verdict_line
 from pixtasks.common.errors import NotFound
 from pixtasks.common.screen import as_json, counted
 from pixtasks.common.stop_signals import INTERRUPTED, Interrupted, StopSignals
@@ -24,6 +24,7 @@ from pixtasks.common.stop_signals import INTERRUPTED, Interrupted, StopSignals
 class Command(JobsCommand):
     """Waits for the verdicts where somebody works, else leaves the tasks to the workers to come."""
 
+    writes = True
     help = "Validate all images of a job and show what was found, by issue."
 
     def add_arguments(self, parser: CommandParser) -> None:

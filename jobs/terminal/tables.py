@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from http import HTTPStatus
 
 from rich import box
 from rich.console import Group, RenderableType
@@ -11,10 +10,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from jobs.console.figures import ChunkFigures, JobFigures, ValidationFigures
-from jobs.fetch.outcomes import Outcome
 from jobs.models import JobStatus
-from jobs.validators import Issue
+from jobs.services.meanings import issue_meaning, outcome_meaning
+from jobs.terminal.figures import ChunkFigures, JobFigures, ValidationFigures
 from pixtasks.common.screen import counted, plain, size, words
 from tasktypes.states import State
 
@@ -25,9 +23,6 @@ STATUS_STYLES = {
     JobStatus.FAILED: "red",
     JobStatus.CANCELLED: "yellow",
 }
-
-_OUTCOMES = {outcome.value: outcome.description for outcome in Outcome}
-_ISSUES = {issue.value: issue.description for issue in Issue}
 
 
 def job_summary(figures: JobFigures) -> RenderableType:
@@ -43,6 +38,8 @@ def headline(figures: JobFigures) -> Text:
     line.append(counted(figures.stored, "image"), "bold")
     if figures.seconds:
         line.append(f" in {figures.seconds:.1f} s, {figures.images_per_second:.1f} per second")
+    if figures.job.quarantined_images:
+        line.append(f" · {figures.job.quarantined_images:,} in quarantine", "yellow")
     line.append(f" · {size(figures.bytes)} · project {plain(figures.job.project.slug)}")
     return line
 
@@ -64,12 +61,12 @@ def crawl_table(figures: JobFigures) -> Table:
         _number(table, "Invalid", sum(invalid for _, invalid in verdicts))
     previous: ChunkFigures | None = None
     for chunk in figures.chunks:
-        first = previous is None or previous.keyword != chunk.keyword
+        first = previous is None or previous.query != chunk.query
         if first and previous is not None:
             table.add_section()
         valid, invalid = figures.verdicts.get(chunk.id, (0, 0))
         cells: list[RenderableType] = [
-            Text(plain(chunk.keyword) if first else ""),
+            Text(plain(chunk.query) if first else ""),
             engine_name(chunk),
             _count(chunk.found),
             _count(chunk.stored, "green"),
@@ -148,22 +145,6 @@ def backend_note(chunks: list[ChunkFigures]) -> Text | None:
         for backend, names in aliases.items()
     ]
     return Text(f"→ {'; '.join(parts)} here (PIXTASKS_ENGINE_ALIASES).", "dim")
-
-
-def outcome_meaning(name: str) -> str:
-    """Return the sentence for a class of failure."""
-    if name in _OUTCOMES:
-        return _OUTCOMES[name]
-    try:
-        status = HTTPStatus(int(name.removeprefix("http_")))
-    except ValueError:
-        return ""
-    return f"The server answered {status.value} {status.phrase}."
-
-
-def issue_meaning(kind: str) -> str:
-    """Return the sentence for an issue of validation."""
-    return _ISSUES.get(kind, "")
 
 
 def _parts(figures: JobFigures) -> Iterator[RenderableType]:

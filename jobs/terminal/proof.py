@@ -8,9 +8,9 @@ from pathlib import Path
 
 from django.core.files.storage import FileSystemStorage, Storage
 
-from jobs.console.figures import JobFigures
 from jobs.fetch.storage import image_key, images_storage
 from jobs.models import FetchFailure, Image
+from jobs.terminal.figures import JobFigures
 from pixtasks.common.screen import counted
 
 _CHUNK = 1 << 20

@@ -22,7 +22,7 @@ from rich.progress import (
 from rich.spinner import Spinner
 from rich.text import Text
 
-from jobs.console.figures import ChunkFigures
+from jobs.terminal.figures import ChunkFigures
 from pixtasks.common.screen import counted, plain, words
 from tasktypes.states import State
 
@@ -216,7 +216,7 @@ class Lines:
 
 def _label(chunk: ChunkFigures) -> str:
     answered = "" if chunk.backend == chunk.engine else f" → {plain(chunk.backend)}"
-    return f"{plain(chunk.keyword)} × {plain(chunk.engine)}{answered}"
+    return f"{plain(chunk.query)} × {plain(chunk.engine)}{answered}"
 
 
 def _note(chunk: ChunkFigures) -> str:

@@ -11,6 +11,9 @@ from django.db.models import Count, Sum
 from django.utils import timezone
 
 from jobs.models import Chunk, CrawlJob, Image, JobStatus, ValidationRun
+from jobs.models.job import fill_template
+from jobs.services.chunks import shared_figures
+from jobs.services.crawl_jobs import DOWNLOAD
 from jobs.services.validation import summary
 from jobs.validators import Thresholds
 from tasktypes.models import Task, TaskGroup
@@ -22,9 +25,10 @@ KEPT_CLASSES = ("stored", "duplicate")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChunkFigures:
-    """One keyword at one engine.
+    """One keyword in one template at one engine.
 
     Attributes:
+        query: what the engine was asked: the keyword in its template.
         engine: the name the user asked for; ``backend`` is the engine that answered (CONTRACT X61).
         target: new images that were asked for.
         failed: candidates that did not become an image, by class; duplicates are counted apart.
@@ -33,6 +37,7 @@ class ChunkFigures:
 
     id: int
     keyword: str
+    query: str
     engine: str
     backend: str
     status: State
@@ -141,6 +146,7 @@ class JobFigures:
             "chunks": [
                 {
                     "keyword": chunk.keyword,
+                    "query": chunk.query,
                     "engine": chunk.engine,
                     "backend": chunk.backend,
                     "status": chunk.status.value,
@@ -160,6 +166,7 @@ class JobFigures:
                 "stored": self.stored,
                 "duplicates": self.duplicates,
                 "failed": self.failed,
+                "quarantined": self.job.quarantined_images,
                 "rows": self.rows,
                 "bytes": self.bytes,
                 "shared_with_other_jobs": self.shared,
@@ -181,15 +188,20 @@ class JobFigures:
 
 
 def read_chunks(job_id: int) -> list[ChunkFigures]:
-    """Return a job's chunks in the order of keyword × engine; one query."""
+    """Return a job's chunks in the order of keyword × engine; one query, three where they share a task."""
     rows = Chunk.objects.filter(job_id=job_id).order_by("pk").values_list(
-        "pk", "keyword", "engine", "backend", "job__max_images", "task__status", "task__progress",
-        "task__started_at", "task__completed_at", "task__error_message",
+        "pk", "keyword", "template", "engine", "backend", "job__max_images", "task__status", "task__progress",
+        "task__started_at", "task__completed_at", "task__error_message", "task__type_name",
     )  # fmt: skip
+    found = list(rows)
+    shared = shared_figures([row[0] for row in found if row[-1] != DOWNLOAD])
     return [
-        _chunk(pk, keyword, engine, backend, target, State(status), progress or {}, started, ended, error or "")
-        for pk, keyword, engine, backend, target, status, progress, started, ended, error in rows
-    ]
+        _chunk(
+            pk, keyword, template, engine, backend, target, State(status), shared.get(pk) or progress or {}, started,
+            ended, error or "",
+        )
+        for pk, keyword, template, engine, backend, target, status, progress, started, ended, error, _ in found
+    ]  # fmt: skip
 
 
 def read_job(job_id: int) -> JobFigures:
@@ -234,13 +246,14 @@ def failed_tasks(group_id: int) -> list[str]:
 
 
 def _chunk(
-    pk: int, keyword: str, engine: str, backend: str, target: int, status: State, progress: dict[str, Any],
-    started: datetime | None, ended: datetime | None, error: str,
+    pk: int, keyword: str, template: str, engine: str, backend: str, target: int, status: State,
+    progress: dict[str, Any], started: datetime | None, ended: datetime | None, error: str,
 ) -> ChunkFigures:  # fmt: skip
     outcomes: dict[str, int] = progress.get("outcomes", {})
     return ChunkFigures(
         id=pk,
         keyword=keyword,
+        query=fill_template(template, keyword),
         engine=engine,
         backend=backend,
         status=status,

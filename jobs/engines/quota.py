@@ -1,0 +1,95 @@
+"""What a source's headers tell of its quota, kept beside whatever an engine does with the answer."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from .base import Web, WebResponse
+
+_LEFT = re.compile(r"(?:x-)?ratelimit-(?:remaining|available)(-.+)?")
+_EPOCH = 1_000_000_000  # as in pacing: a reset beyond this is a moment in seconds since 1970
+_MOST = 10**15
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """How many requests a source allows, of the window with the least left.
+
+    Attributes:
+        limit: requests of the window; None where it is not told.
+        remaining: of them.
+        reset: seconds until the window begins anew; None where it is not told.
+    """
+
+    limit: int | None
+    remaining: int
+    reset: float | None
+
+
+def quota_of(headers: Mapping[str, str], *, now: float | None = None) -> Quota | None:
+    """Return the quota that the headers of an answer tell of; None where they tell of none.
+
+    Args:
+        headers: by lower-case name.
+        now: seconds since 1970.
+    """
+    found: list[Quota] = []
+    for name, value in headers.items():
+        match = _LEFT.fullmatch(name)
+        if match is None:
+            continue
+        suffix = match[1] or ""
+        prefix = "x-ratelimit" if name.startswith("x-") else "ratelimit"
+        limits = headers.get(f"{prefix}-limit{suffix}", "").split(",")
+        resets = headers.get(f"{prefix}-reset{suffix}", "").split(",")
+        for index, left in enumerate(value.split(",")):
+            remaining = _whole(left)
+            if remaining is None:
+                continue
+            reset = _whole(resets[index]) if index < len(resets) else None
+            if reset is not None and reset > _EPOCH:
+                reset = max(0, reset - int(time.time() if now is None else now))
+            limit = _whole(limits[index].partition("/")[0]) if index < len(limits) else None
+            found.append(Quota(limit, remaining, reset))
+    return min(found, key=lambda quota: quota.remaining, default=None)
+
+
+class QuotaWatch:
+    """A ``Web`` that remembers the quota of the latest answer that told of one.
+
+    Args:
+        web: does the work.
+    """
+
+    def __init__(self, web: Web) -> None:
+        self._web = web
+        self.latest: Quota | None = None
+
+    def get(
+        self,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        max_bytes: int = 5_000_000,
+        robots: bool = False,
+    ) -> WebResponse:
+        """Return what the other one answers."""
+        response = self._web.get(url, headers=headers, max_bytes=max_bytes, robots=robots)
+        self.latest = quota_of(response.headers) or self.latest
+        return response
+
+    def take(self) -> Quota | None:
+        """Return what was remembered, and forget it."""
+        latest, self.latest = self.latest, None
+        return latest
+
+
+def _whole(text: str) -> int | None:
+    try:
+        value = float(text.strip())
+    except ValueError:
+        return None
+    return int(value) if 0 <= value < _MOST else None
