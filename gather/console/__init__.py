@@ -1,0 +1,1 @@
+"""Pages of the console that are no list and no form of one table."""

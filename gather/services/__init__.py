@@ -1,0 +1,1 @@
+"""What can be done with gather runs; the only writers of their rows."""
