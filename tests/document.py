@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -26,13 +27,18 @@ turns = count()
 
 def operations_of(path_regex: str) -> Callable[[Callable[..., None]], Any]:
     """Ask all operations of these paths (decorator of a test that takes ``case``)."""
-    return _schema().include(path_regex=path_regex).parametrize()
+    return schema().include(path_regex=path_regex).parametrize()
+
+
+def times(examples: int) -> int:
+    """Return the number of examples; the long form asks for more."""
+    return int(os.environ.get("PIXTASKS_TEST_EXAMPLES", examples))
 
 
 def rounds(examples: int) -> Any:
-    """Return the limits of such a test: the same examples at every run."""
+    """Return the limits of such a test: the same examples at every run; more of them in the long form."""
     return limits(
-        max_examples=examples,
+        max_examples=times(examples),
         deadline=None,
         derandomize=True,
         database=None,
@@ -52,11 +58,11 @@ def many_requests(settings: Settings) -> Iterator[None]:
         signal.connect(close_old_connections)
 
 
-def _schema() -> Any:
-    # One per module: a schema remembers what was asked of it.
-    schema = schemathesis.openapi.from_dict(json.loads(dump_json(SchemaGenerator().get_schema(public=True))))
-    schema.app = _product
-    return schema
+def schema() -> Any:
+    """Return the document as Schemathesis reads it. One per module: it remembers what was asked of it."""
+    loaded = schemathesis.openapi.from_dict(json.loads(dump_json(SchemaGenerator().get_schema(public=True))))
+    loaded.app = _product
+    return loaded
 
 
 @cache

@@ -17,7 +17,9 @@ from rest_framework.test import APIClient
 from jobs.fetch.storage import image_key, images_storage
 from jobs.models import Chunk, CrawlJob, FetchFailure, Image, Level, Project, ValidationRun
 from jobs.services.crawl_jobs import create_job, start_job
+from jobs.services.failures import host_of
 from jobs.services.projects import create_project
+from jobs.services.quarantine import count_quarantined
 from jobs.services.validation import start_validation
 from jobs.validators.headers import HeaderError, read_header
 from pixtasks.accounts.models import User
@@ -66,6 +68,7 @@ def job(
     engines: Sequence[str] = ("urls",),
     max_images: int = 100,
     options: Mapping[str, Any] | None = None,
+    keyword_templates: Sequence[str] = ("{keyword}",),
     name: str = "A job",
 ) -> CrawlJob:
     """Insert a pending job."""
@@ -78,6 +81,7 @@ def job(
         engines=engines,
         max_images=max_images,
         options=options,
+        keyword_templates=keyword_templates,
     )
 
 
@@ -158,7 +162,9 @@ def image(of: CrawlJob, data: bytes | None = None, *, chunk: Chunk | None = None
         "fetched_at": timezone.now(),
         **fields,
     }
-    return Image.objects.create(job=of, chunk=chunk, **values)
+    row = Image.objects.create(job=of, chunk=chunk, **values)
+    count_quarantined([row])
+    return row
 
 
 def job_with_images(number: int, *, owner: User | None = None, **fields: Any) -> CrawlJob:
@@ -173,8 +179,9 @@ def failure(of: CrawlJob, outcome: str = "http_404", **fields: Any) -> FetchFail
     """Insert a candidate that did not become an image."""
     chunk = fields.pop("chunk", None) or Chunk.objects.filter(job=of).order_by("pk").first()
     number = next(_numbers)
-    values = {"rank": number, "url": f"http://203.0.113.1/{number}.jpg", "detail": "", **fields}
-    return FetchFailure.objects.create(chunk=chunk, outcome=outcome, created_at=timezone.now(), **values)
+    url = fields.pop("url", f"http://203.0.113.1/{number}.jpg")
+    values = {"rank": number, "detail": "", "host": host_of(url), "created_at": timezone.now(), **fields}
+    return FetchFailure.objects.create(chunk=chunk, outcome=outcome, url=url, **values)
 
 
 def validated(of: CrawlJob, level: Level = Level.MEDIUM, by: User | None = None) -> ValidationRun:

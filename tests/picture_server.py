@@ -20,7 +20,9 @@ class PictureServer:
     Attributes:
         pictures: bytes per path.
         delay: seconds each picture takes.
-        hits: how often each path was asked for.
+        hits: how often each path was asked for, but for /robots.txt, which there is not.
+        asked_robots: how often that was asked for.
+        refusals: status and further headers per path, of paths that have no picture.
     """
 
     pictures: dict[str, bytes]
@@ -28,6 +30,8 @@ class PictureServer:
     per_page: int = 100
     port: int = 0
     hits: dict[str, int] = field(default_factory=dict)
+    asked_robots: int = 0
+    refusals: dict[str, tuple[int, dict[str, str]]] = field(default_factory=dict)
 
     @property
     def root(self) -> str:
@@ -70,6 +74,10 @@ def serve(pictures: dict[str, bytes], *, delay: float = 0.0, per_page: int = 100
         disable_nagle_algorithm = True
 
         def do_GET(self) -> None:
+            if self.path == "/robots.txt":
+                state.asked_robots += 1
+                self.answer(404, "text/plain", b"no rules here")
+                return
             with lock:
                 state.hits[self.path] = state.hits.get(self.path, 0) + 1
             if self.path in state.pictures:
@@ -78,10 +86,13 @@ def serve(pictures: dict[str, bytes], *, delay: float = 0.0, per_page: int = 100
             elif self.path.startswith("/gallery/"):
                 self.answer(200, "text/html", state.page(int(self.path.rsplit("/", 1)[1])))
             else:
-                self.answer(404, "text/plain", b"no such picture")
+                status, headers = state.refusals.get(self.path, (404, {}))
+                self.answer(status, "text/plain", b"no such picture", headers)
 
-        def answer(self, status: int, kind: str, body: bytes) -> None:
+        def answer(self, status: int, kind: str, body: bytes, headers: dict[str, str] | None = None) -> None:
             self.send_response(status)
+            for name, value in (headers or {}).items():
+                self.send_header(name, value)
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()

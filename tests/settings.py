@@ -9,8 +9,10 @@ import secrets
 import tempfile
 from pathlib import Path
 
-for _name in [name for name in os.environ if name.startswith("PIXTASKS_") and not name.startswith("PIXTASKS_TEST_")]:
-    del os.environ[_name]
+_SHARED = ("TASKS_API_URL", "TASK_API_KEY", "NEXT_PUBLIC_APP_URL", "WEBHOOK_", "WEBSOCKET_SERVER_URL", "INTERNAL_API_")
+for _name in [name for name in os.environ if name.startswith(("PIXTASKS_", *_SHARED))]:
+    if not _name.startswith("PIXTASKS_TEST_"):
+        del os.environ[_name]
 TEST_DATA_DIR = Path(tempfile.mkdtemp(prefix="pixtasks-test-", dir=os.environ.get("PIXTASKS_TEST_DIR")))
 os.environ["PIXTASKS_DATA_DIR"] = str(TEST_DATA_DIR)
 os.environ["PIXTASKS_REDIS_PREFIX"] = f"pixtasks-test-{secrets.token_hex(4)}:"

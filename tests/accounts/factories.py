@@ -8,16 +8,24 @@ from typing import Any
 from django.test import Client
 
 from pixtasks.accounts.models import ApiKey, User
+from pixtasks.accounts.roles import Role, give_role
 from pixtasks.accounts.services.users import create_api_key
 
 PASSWORD = "correct horse battery"
 _numbers = count(1)
 
 
-def make_user(**fields: Any) -> User:
-    """Insert a user with ``PASSWORD``."""
+def make_user(*, role: Role | None = Role.OPERATOR, **fields: Any) -> User:
+    """Insert a user with ``PASSWORD``.
+
+    Args:
+        role: of staff who are no superusers.
+    """
     email = fields.pop("email", f"user{next(_numbers)}@example.com")
-    return User.objects.create_user(email, PASSWORD, **fields)
+    user = User.objects.create_user(email, PASSWORD, **fields)
+    if user.is_staff and not user.is_superuser and role is not None:
+        give_role(user, role)
+    return user
 
 
 def make_key(owner: User, *scopes: str, **fields: Any) -> tuple[ApiKey, str]:

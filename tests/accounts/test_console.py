@@ -12,6 +12,7 @@ from django.urls import reverse
 from unfold.admin import ModelAdmin
 
 from pixtasks.accounts.models import ApiKey, AuditEntry, User
+from pixtasks.accounts.roles import Role, role_of
 from pixtasks.accounts.services.users import local_user
 from tests.accounts.factories import PASSWORD, make_key, make_user
 
@@ -53,11 +54,13 @@ def test_lists_and_forms_open(client: Client, model: type) -> None:
 
 
 def test_a_user_is_added_and_audited(client: Client, staff: User) -> None:
-    data = {"email": "New@Example.com", "usable_password": "true", "password1": PASSWORD, "password2": PASSWORD}
+    data = {"email": "New@Example.com", "name": "", "password": PASSWORD, "standing": "operator"}
     assert client.post(reverse("admin:accounts_user_add"), data).status_code == 302
     user = User.objects.get(email="new@example.com")
     assert user.check_password(PASSWORD)
+    assert (user.is_staff, user.is_superuser, role_of(user)) == (True, False, Role.OPERATOR)
     entry = AuditEntry.objects.get(action="user.added")
+    assert entry.origin == "console"
     assert (entry.actor, entry.object_id, entry.address) == (staff, str(user.pk), "127.0.0.1")
 
 
@@ -65,7 +68,8 @@ def test_a_user_is_changed_and_gets_a_new_password(client: Client) -> None:
     user = make_user()
     page = reverse("admin:accounts_user_change", args=[user.pk])
     assert client.get(page).status_code == 200
-    assert client.post(page, {"email": user.email, "name": "Ann", "is_active": "on"}).status_code == 302
+    sent = {"email": user.email, "name": "Ann", "is_active": "on", "standing": "user"}
+    assert client.post(page, sent).status_code == 302
     user.refresh_from_db()
     assert user.name == "Ann"
     password = reverse("admin:auth_user_password_change", args=[user.pk])
@@ -89,7 +93,7 @@ def test_a_key_is_shown_once_and_works(client: Client) -> None:
     owner = make_user()
     data = {"owner": owner.pk, "name": "ci", "scopes": ["worker"]}
     shown = client.post(reverse("admin:accounts_apikey_add"), data, follow=True).content.decode()
-    found = re.search(r"The key is (\S+) ", shown)
+    found = re.search(r'readonly value="([^"]+)"', shown)
     assert found
     key = ApiKey.objects.get()
     assert (key.owner, key.scopes) == (owner, ["worker"])
@@ -106,8 +110,10 @@ def test_a_key_is_renamed_and_revoked_but_never_given_away(client: Client) -> No
     assert client.post(page, {"owner": make_user().pk, "name": "renamed"}).status_code == 302
     key.refresh_from_db()
     assert (key.owner, key.name) == (owner, "renamed")
-    action = {"action": "revoke", "_selected_action": [key.pk]}
-    assert client.post(reverse("admin:accounts_apikey_changelist"), action).status_code == 302
+    revoking = reverse("admin:accounts_apikey_revoke_this", args=[key.pk])
+    assert client.get(revoking).status_code == 200  # Asks only.
+    assert Client().get("/api/v1/auth/me", headers={"x-api-key": text}).status_code == 200
+    assert client.post(revoking, {"_form_submitted": "True"}).headers["HX-Redirect"] == page
     assert Client().get("/api/v1/auth/me", headers={"x-api-key": text}).status_code == 401
 
 
@@ -125,3 +131,8 @@ def test_users_without_the_role_see_no_console() -> None:
     client = Client()
     client.force_login(make_user())
     assert client.get("/admin/").status_code == 302
+
+
+def test_whoever_opens_the_sign_in_page_itself_comes_to_the_console(staff: User) -> None:
+    sent = {"username": staff.email, "password": PASSWORD}
+    assert Client().post("/admin/login/", sent)["Location"] == "/admin/"

@@ -10,6 +10,7 @@ from django.core.management import CommandError, call_command
 from django.db import IntegrityError, transaction
 
 from pixtasks.accounts.models import LOCAL_EMAIL, AuditEntry, User
+from pixtasks.accounts.roles import Role, operates, role_of
 from pixtasks.accounts.services.audit import audit
 from pixtasks.accounts.services.users import create_api_key, ensure_user, local_user, revoke_api_key
 from pixtasks.common.errors import InvalidInput, NotFound, RuleViolation
@@ -54,7 +55,8 @@ def test_the_command_brings_a_user_to_the_wanted_state() -> None:
     assert user.check_password("another correct horse")
     assert (user.is_active, user.is_staff, user.is_superuser) == (True, True, True)
     entry = AuditEntry.objects.get()
-    assert (entry.action, entry.actor_name) == ("user.updated", "system")
+    assert (entry.action, entry.origin, entry.actor) == ("user.updated", "command", None)
+    assert "@" in entry.actor_name and entry.detail["command"] == "ensure_user"
     assert set(entry.detail["changed"]) == {"password", "is_staff", "is_active"}
     assert "horse" not in str(entry.detail)
 
@@ -140,3 +142,21 @@ def test_a_deleted_key_cannot_be_revoked() -> None:
     type(key).objects.all().delete()
     with pytest.raises(NotFound):
         revoke_api_key(key=key, actor=None)
+
+
+@pytest.mark.parametrize("role", Role)
+def test_the_command_gives_and_takes_roles(role: Role) -> None:
+    said = io.StringIO()
+    call_command("ensure_user", email="eve@example.com", password=PASSWORD, role=role.value, stdout=said)
+    user = User.objects.get(email="eve@example.com")
+    assert (user.is_staff, user.is_superuser, role_of(user)) == (True, False, role)
+    assert operates(user) == (role != Role.VIEWER)
+    call_command("ensure_user", email="eve@example.com", role=role.value, stdout=said)
+    call_command("ensure_user", email="eve@example.com", role="none", stdout=said)
+    user = User.objects.get(pk=user.pk)
+    assert (user.is_staff, role_of(user), operates(user)) == (False, None, False)
+    assert said.getvalue().splitlines() == [
+        f"eve@example.com: created ({role.value})",
+        f"eve@example.com: unchanged ({role.value})",
+        "eve@example.com: updated (user)",
+    ]

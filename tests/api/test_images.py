@@ -16,7 +16,8 @@ from tests.images import broken_images
 KEYS = [
     "id", "job_id", "chunk_id", "sha256", "format", "width", "height", "bytes", "content_type", "source_url",
     "page_url", "title", "creator", "creator_url", "license", "license_version", "license_url", "attribution",
-    "keyword", "engine", "backend", "rank", "fetched_at", "is_valid", "issues", "file_url", "thumbnail_url",
+    "keyword", "query", "engine", "backend", "rank", "fetched_at", "is_valid", "issues", "quarantine",
+    "file_url", "thumbnail_url",
 ]  # fmt: skip
 
 

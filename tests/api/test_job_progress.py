@@ -88,6 +88,8 @@ def test_the_estimate_is_a_time_to_come_once_something_has_ended(client: APIClie
     factories.end(factories.tasks_of(job)[0], images=100)
     CrawlJob.objects.filter(pk=job.pk).update(started_at=timezone.now() - timedelta(seconds=60))
     estimate = str(progress(client, job)["estimated_completion"])
+    told = client.get(f"/api/v1/jobs/{job.pk}/progress").headers
+    assert told["X-Estimated-Earliest"] < estimate < told["X-Estimated-Latest"]
     assert STAMP.fullmatch(estimate)
     assert estimate > timezone.now().isoformat()
 

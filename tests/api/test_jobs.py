@@ -18,7 +18,8 @@ URL = "/api/v1/jobs"
 KEYS = [
     "id", "project_id", "name", "keywords", "engines", "max_images", "options", "status", "progress", "total_chunks",
     "active_chunks", "completed_chunks", "failed_chunks", "downloaded_images", "duplicate_images", "valid_images",
-    "invalid_images", "outcomes", "created_at", "updated_at", "started_at", "completed_at",
+    "invalid_images", "quarantined_images", "outcomes", "created_at", "updated_at", "started_at", "completed_at",
+    "keyword_templates",
 ]  # fmt: skip
 
 

@@ -28,20 +28,29 @@ OWNED: list[tuple[str, str, Any]] = [
     ("project", "delete", None),
     ("project-jobs", "get", None),
     ("project-jobs", "post", JOB_BODY),
+    ("project-licenses", "get", None),
     ("job", "get", None),
     ("job", "patch", {"name": "Mine now"}),
     ("job", "delete", None),
+    ("job-plan", "post", None),
     ("job-start", "post", None),
     ("job-cancel", "post", None),
     ("job-stop", "post", None),
     ("job-retry", "post", None),
     ("job-progress", "get", None),
     ("job-chunks", "get", None),
+    ("job-templates", "get", None),
     ("job-failures", "get", None),
+    ("job-failures-summary", "get", None),
+    ("job-retry-failures", "post", {}),
     ("job-images", "get", None),
+    ("job-licenses", "get", None),
+    ("job-attribution", "get", None),
     ("image", "get", None),
     ("image-file", "get", None),
     ("image-thumbnail", "get", None),
+    ("image-release", "post", {"reason": "asked and allowed"}),
+    ("image-release", "delete", None),
     ("validation", "get", None),
     ("validation", "post", {"level": "fast"}),
     ("validation-results", "get", None),
@@ -53,6 +62,15 @@ COLLECTIONS: list[tuple[str, str, Any]] = [
     ("jobs", "get", None),
     ("jobs", "post", {"project_id": 1, **JOB_BODY}),
 ]
+# What belongs to nobody: engines are for everybody to read, the opt-out list is for staff.
+SHARED: list[tuple[str, str, Any]] = [
+    ("engines", "get", None),
+    ("engine", "get", None),
+    ("opt-outs", "get", None),
+    ("opt-outs", "post", {"kind": "domain", "value": "pictures.example"}),
+    ("opt-out", "get", None),
+    ("opt-out", "delete", None),
+]
 HTTP_METHODS = {"get", "post", "put", "patch", "delete"}
 
 
@@ -63,10 +81,14 @@ def image(owner: User) -> Image:
 
 
 def url(route: str, image: Image) -> str:
-    if route in {name for name, _, _ in COLLECTIONS}:
+    if route == "engine":
+        return reverse(route, args=["sample"])
+    if route == "opt-out":
+        return reverse(route, args=[1])
+    if route in {name for name, _, _ in COLLECTIONS + SHARED}:
         return reverse(route)
-    of_image = {"image", "image-file", "image-thumbnail"}
-    of_project = {"project", "project-jobs"}
+    of_image = {"image", "image-file", "image-thumbnail", "image-release"}
+    of_project = {"project", "project-jobs", "project-licenses"}
     if route in of_image:
         return reverse(route, args=[image.pk])
     return reverse(route, args=[image.job.project_id if route in of_project else image.job_id])
@@ -83,7 +105,7 @@ def test_every_route_and_method_stands_in_these_lists() -> None:
         for method in HTTP_METHODS
         if hasattr(pattern.callback.view_class, method)
     }
-    assert served == {(route, method) for route, method, _ in OWNED + COLLECTIONS}
+    assert served == {(route, method) for route, method, _ in OWNED + COLLECTIONS + SHARED}
 
 
 @pytest.mark.parametrize(("route", "method", "body"), OWNED)
@@ -97,7 +119,7 @@ def test_somebody_elses_object_is_a_403_and_stays_as_it_is(
     assert (CrawlJob.objects.values().get(), Project.objects.values().get()) == before
 
 
-@pytest.mark.parametrize(("route", "method", "body"), OWNED + COLLECTIONS)
+@pytest.mark.parametrize(("route", "method", "body"), OWNED + COLLECTIONS + SHARED)
 def test_without_credentials_every_route_is_a_401(
     image: Image, settings: Settings, route: str, method: str, body: Any
 ) -> None:
@@ -119,6 +141,8 @@ def test_staff_may_use_everybodys(staff: APIClient, image: Image, route: str, me
     assert response.status_code in {200, 201, 204} or (route, response.status_code) in {
         ("job-start", 400),
         ("job-retry", 400),
+        ("job-retry-failures", 400),
+        ("image-release", 400),
     }
 
 

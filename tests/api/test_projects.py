@@ -18,7 +18,9 @@ def test_a_project_is_created_with_a_slug_made_from_its_name(client: APIClient, 
     response = client.post(URL, {"name": "  Office   machines "}, format="json")
     assert response.status_code == 201
     body = response.json()
-    assert list(body) == ["id", "name", "slug", "description", "owner", "jobs", "created_at", "updated_at"]
+    assert list(body) == [
+        "id", "name", "slug", "description", "owner", "jobs", "license_policy", "created_at", "updated_at",
+    ]  # fmt: skip
     assert (body["name"], body["slug"], body["description"]) == ("Office machines", "office-machines", "")
     assert (body["owner"], body["jobs"]) == (owner.email, 0)
     assert body["created_at"].endswith("Z") and len(body["created_at"]) == 20

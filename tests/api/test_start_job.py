@@ -80,7 +80,7 @@ def test_an_engine_without_a_backend_is_a_400_that_names_the_setting(
     settings.PIXTASKS_ENGINE_ALIASES = {}
     response = client.post(url(job))
     assert response.status_code == 400
-    assert "PIXTASKS_ENGINE_ALIASES" in response.json()["detail"]
+    assert "PIXTASKS_GOOGLE_API_KEY" in response.json()["detail"]
     assert not Task.objects.exists()
 
 

@@ -14,7 +14,7 @@ import pytest
 from django.core.management import call_command, get_commands, load_command_class
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("pixtasks", "tasktypes", "jobs")
+PACKAGES = ("pixtasks", "tasktypes", "jobs", "gather")
 FOLDERS = (*PACKAGES, "templates", "tests", "docs", "benchmarks", "deploy", ".ci")
 LONGEST_MODULE = 400  # Lines.
 # A repository without history (an unpacked archive) has no list of its files: folders that hold none of ours.

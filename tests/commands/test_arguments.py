@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pytest_django import Settings
@@ -17,7 +18,7 @@ WRONG = {
     "a keyword too short": (("--keywords", "fox,a"), "The keyword 'a' has 1 character; 2 to 100 are possible."),
     "a keyword too long": (("--keywords", "x" * 101), "has 101 characters"),
     "too many keywords": (("--keywords", ",".join(f"word {n}" for n in range(51))), "names 51; a job takes 50"),
-    "an unknown engine": (("--keywords", "fox", "--engines", "nope"), "Known engines: bing, directory, google, sample"),
+    "an unknown engine": (("--keywords", "fox", "--engines", "nope"), "Known engines: "),
     "no images": (("--keywords", "fox", "--max-images", "0"), "give a whole number from 1 to 10,000"),
     "too many images": (("--keywords", "fox", "--max-images", "10001"), "give a whole number from 1 to 10,000"),
     "images in words": (("--keywords", "fox", "--max-images", "ten"), "give a whole number from 1 to 10,000"),
@@ -38,6 +39,8 @@ WRONG = {
     "a closed folder": (("--keywords", "fox", "--directory", "/etc"), "PIXTASKS_DIRECTORY_ROOTS"),
     "a closed file": (("--keywords", "fox", "--urls-file", "/etc/passwd"), "PIXTASKS_DIRECTORY_ROOTS"),
     "no slug": (("--keywords", "fox", "--project", "Red Fox"), "--project Red Fox: not a slug"),
+    "a template without its keyword": (("--keywords", "fox", "--template", "a photo"), "must contain {keyword}"),
+    "a template with another word": (("--keywords", "fox", "--template", "{keyword} {x}"), "only {keyword} may stand"),
     "a name too long": (("--keywords", "fox", "--name", "x" * 201), "--name: at most 200 characters"),
     "an unknown owner": (("--keywords", "fox", "--user", "who@example.com"), "There is no active user who@example.com"),
 }
@@ -68,7 +71,7 @@ def test_an_engine_that_misses_a_setting_names_it(settings: Settings) -> None:
     settings.PIXTASKS_ENGINE_ALIASES = {}
     ran = run("crawl", "--keywords", "fox", "--engines", "google")
     assert ran.code == 1
-    assert "'google' is not configured here. Set PIXTASKS_ENGINE_ALIASES" in ran.complaint
+    assert "'google' is not configured here. Set PIXTASKS_GOOGLE_API_KEY, PIXTASKS_GOOGLE_CX" in ran.complaint
 
 
 def test_control_characters_of_somebody_else_do_not_reach_the_terminal() -> None:
@@ -90,6 +93,13 @@ def test_keywords_and_engines_are_taken_once_each_in_their_order(settings: Setti
     assert request.engines == ["bing", "sample"]
     assert request.name == "crawl of Red Fox, lighthouse"
     assert (request.max_images, request.level, request.user) == (5, None, None)
+
+
+def test_templates_are_taken_once_each_in_their_order() -> None:
+    given: dict[str, Any] = {"keywords": "fox", "engines": "sample", "max_images": "5", "project": "crawls"}
+    assert read_request(given).keyword_templates == ["{keyword}"]
+    given = {**given, "templates": ["{keyword}  photo", "{keyword}", "{keyword} photo"]}
+    assert read_request(given).keyword_templates == ["{keyword} photo", "{keyword}"]
 
 
 def test_without_engines_it_takes_the_installation_s_own(settings: Settings) -> None:

@@ -14,14 +14,14 @@ import pytest
 from django.core.management.base import OutputWrapper
 from pytest_django import Settings
 
-from jobs.console.figures import JobFigures, read_job
-from jobs.console.live import make_display
-from jobs.console.proof import prove
-from jobs.console.tables import job_summary
 from jobs.fetch.storage import images_storage
 from jobs.management.flow import Finished, run_crawl
 from jobs.management.requests import CrawlRequest
 from jobs.models import CrawlJob, FetchFailure, Image, Issue, JobStatus
+from jobs.terminal.figures import JobFigures, read_job
+from jobs.terminal.live import make_display
+from jobs.terminal.proof import prove
+from jobs.terminal.tables import job_summary
 from pixtasks.common.errors import InvalidInput
 from pixtasks.common.screen import make_console
 from pixtasks.common.stop_signals import StopSignals

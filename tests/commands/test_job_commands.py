@@ -10,9 +10,9 @@ import pytest
 from django.db import connection
 from pytest_django import Settings
 
-from jobs.console.figures import read_job
 from jobs.models import CrawlJob, JobStatus, Level, ValidationRun
 from jobs.services.progress import job_progress
+from jobs.terminal.figures import read_job
 from pixtasks.common.running import only_up
 from tasktypes.models import Task
 from tasktypes.services.cancel import cancel_group
@@ -67,6 +67,7 @@ def test_status_as_json_is_one_object_of_the_documented_shape() -> None:
     (chunk,) = shown["chunks"]
     assert {**chunk, "seconds": None} == {
         "keyword": "fox",
+        "query": "fox",
         "engine": "urls",
         "backend": "urls",
         "status": "completed",
@@ -80,7 +81,7 @@ def test_status_as_json_is_one_object_of_the_documented_shape() -> None:
         "error": None,
     }
     assert set(shown["totals"]) == {
-        "found", "stored", "duplicates", "failed", "rows", "bytes", "shared_with_other_jobs", "seconds",
+        "found", "stored", "duplicates", "failed", "quarantined", "rows", "bytes", "shared_with_other_jobs", "seconds",
         "images_per_second",
     }  # fmt: skip
     assert shown["totals"]["rows"] == 2

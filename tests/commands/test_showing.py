@@ -11,11 +11,11 @@ import pytest
 from django.core.management.base import OutputWrapper
 from rich.console import Console
 
-from jobs.console.figures import ChunkFigures
-from jobs.console.live import Bars, Lines, make_display
-from jobs.console.picture import save_picture
-from jobs.console.tables import issue_meaning, outcome_meaning
 from jobs.fetch.outcomes import Outcome
+from jobs.services.meanings import issue_meaning, outcome_meaning
+from jobs.terminal.figures import ChunkFigures
+from jobs.terminal.live import Bars, Lines, make_display
+from jobs.terminal.picture import save_picture
 from jobs.validators import Issue
 from pixtasks.common.screen import counted, make_console, plain, shown_path, size
 from tasktypes.states import State
@@ -25,6 +25,7 @@ def chunk(number: int, status: State = State.RUNNING, **fields: object) -> Chunk
     values: dict[str, object] = {
         "id": number,
         "keyword": f"keyword {number}",
+        "query": f"keyword {number}",
         "engine": "sample",
         "backend": "sample",
         "status": status,
@@ -119,7 +120,7 @@ def test_texts_of_others_lose_what_a_terminal_would_obey() -> None:
     output = StringIO()
     console = make_console(OutputWrapper(output))
     with Lines(console) as display:
-        display.crawl([chunk(1, State.FAILED, keyword="[bold]fox[/]", error="no\x1b]0;title\x07")])
+        display.crawl([chunk(1, State.FAILED, query="[bold]fox[/]", error="no\x1b]0;title\x07")])
     assert "[1/1] [bold]fox[/] × sample: 0 stored, 0 duplicates; failed: no]0;title" in output.getvalue()
 
 

@@ -29,7 +29,14 @@ class PlainWeb:
         self.asked: list[str] = []
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
-    def get(self, url: str, *, headers: Mapping[str, str] | None = None, max_bytes: int = 5_000_000) -> Answer:
+    def get(
+        self,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        max_bytes: int = 5_000_000,
+        robots: bool = False,
+    ) -> Answer:
         self.asked.append(url)
         request = urllib.request.Request(url, headers=dict(headers or {}))
         try:

@@ -15,6 +15,9 @@ from jobs import engines as package
 from jobs.engines import EngineNotConfigured, Page, Query, UnknownEngine, Web, engines, parse_options, registry, resolve
 from pixtasks.common.errors import InvalidInput, RuleViolation
 
+# Sources that answer nobody else's questions: their starts count against no bucket.
+LOCAL = {"directory", "sample", "site", "urls"}
+
 
 class NoOptions(BaseModel):
     model_config = ConfigDict(extra="forbid")
@@ -40,7 +43,7 @@ def test_the_built_in_engines_are_there_without_being_listed_anywhere() -> None:
     for engine in engines:
         assert engine.description
         assert engine.Options.model_config.get("extra") == "forbid"
-        assert engine.rate_limited is False
+    assert {name for name in engines.names() if not engines[name].rate_limited} == LOCAL
 
 
 def test_an_alias_leads_to_its_backend_and_wins_over_an_engine_of_that_name(settings) -> None:
@@ -57,10 +60,13 @@ def test_an_unknown_name_is_refused_with_the_known_ones(settings) -> None:
         resolve("mine")
 
 
-def test_a_contract_name_without_a_backend_names_the_setting(settings) -> None:
+def test_a_contract_name_that_misses_a_setting_names_it(settings) -> None:
     settings.PIXTASKS_ENGINE_ALIASES = {}
-    for name in ("google", "bing"):
-        with pytest.raises(EngineNotConfigured, match="PIXTASKS_ENGINE_ALIASES") as caught:
+    for name, setting in (
+        ("google", "PIXTASKS_GOOGLE_API_KEY, PIXTASKS_GOOGLE_CX"),
+        ("bing", "PIXTASKS_ENGINES_ENABLED"),
+    ):
+        with pytest.raises(EngineNotConfigured, match=setting) as caught:
             resolve(name)
         assert isinstance(caught.value, RuleViolation)
         assert caught.value.status == 400

@@ -38,7 +38,11 @@ def collect(fetcher: ImageFetcher) -> dict[Any, Download]:
 
 
 class Site(ThreadingHTTPServer):
-    """Serves until ``stop``; counts what it is asked."""
+    """Serves until ``stop``; counts what it is asked, but for its robots.txt.
+
+    Attributes:
+        robots: what it answers there: status, body and further headers; how often it was asked is in ``asked_robots``.
+    """
 
     daemon_threads = True
     request_queue_size = 512
@@ -47,6 +51,8 @@ class Site(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.lock = threading.Lock()
         self.requests: list[tuple[str, dict[str, str]]] = []
+        self.robots: tuple[int, bytes, dict[str, str]] = (404, b"no rules here", {})
+        self.asked_robots = 0
         self.connections = 0
         self.busy = 0
         self.most_busy = 0
@@ -88,6 +94,9 @@ class _Handler(BaseHTTPRequestHandler):
     log_error = log_request
 
     def do_GET(self) -> None:
+        if self.path == "/robots.txt":
+            self.answer_rules()
+            return
         parts = urlsplit(self.path)
         name, _, argument = parts.path[1:].partition("/")
         self.query = {key: values[0] for key, values in parse_qs(parts.query).items()}
@@ -109,6 +118,12 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name.replace("_", "-"), value)
         self.end_headers()
         self.wfile.write(body)
+
+    def answer_rules(self) -> None:
+        with self.server.lock:
+            self.server.asked_robots += 1
+            status, body, headers = self.server.robots
+        self.send(body, status=status, kind="text/plain", **headers)
 
     def answer_image(self, argument: str) -> None:
         self.send(picture(int(argument)))
@@ -212,6 +227,18 @@ class _Handler(BaseHTTPRequestHandler):
 
     def answer_gzipped(self, argument: str) -> None:
         self.send(gzip.compress(picture()), Content_Encoding="gzip")
+
+    def answer_tagged(self, argument: str) -> None:
+        padding = b"\0" * int(self.query.pop("size", "0"))
+        self.send(picture(5) + padding, **self.query)
+
+    def answer_later(self, argument: str) -> None:
+        """Ask to wait a second, so often as the path says."""
+        asked = sum(1 for path, _ in self.server.requests if path == self.path)
+        if asked > int(argument):
+            self.send(picture(6))
+        else:
+            self.send(b"later", status=429, kind="text/plain", Retry_After="1")
 
     def answer_cookie(self, argument: str) -> None:
         self.send(picture(7), Set_Cookie="seen=1; Path=/")

@@ -125,8 +125,12 @@ def test_five_redirects_are_followed(site: Site, fetch: Fetch) -> None:
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_a_server_that_asks_to_wait_is_heard(site: Site, fetch: Fetch, status: int) -> None:
-    download = fetch(site.url(f"/status/{status}?Retry-After=17"))
+def test_a_server_that_asks_to_wait_for_long_is_heard(
+    site: Site, storage: ImageStorage, limits: FetchLimits, policy: AddressPolicy, status: int
+) -> None:
+    with ImageFetcher(storage, replace(limits, hold_seconds=16), policy) as fetcher:
+        fetcher.submit(1, site.url(f"/status/{status}?Retry-After=17"))
+        download = collect(fetcher)[1]
     assert (download.outcome, download.retry_after) == (f"http_{status}", 17.0)
     assert "17 s" in download.detail
     assert is_transient(download.outcome)
@@ -207,9 +211,10 @@ def test_a_certificate_is_checked_against_those_that_are_trusted(
                 connection.settimeout(5)
                 try:
                     with context.wrap_socket(connection, server_side=True) as secured:
-                        secured.recv(4096)
-                        body = picture(3)
-                        secured.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+                        for status, body in ((b"404 Not Found", b"no rules"), (b"200 OK", picture(3))):
+                            secured.recv(4096)
+                            head = b"HTTP/1.1 %s\r\nContent-Length: %d\r\n\r\n" % (status, len(body))
+                            secured.sendall(head + body)
                 except OSError:
                     connection.close()
 

@@ -12,7 +12,7 @@ from django.conf import settings as live
 from django.core.exceptions import ImproperlyConfigured
 from pytest_django import Settings
 
-from pixtasks.checks import production_is_safe, refuse_unsafe_start
+from pixtasks.checks import production_is_safe, progress_can_be_signed, refuse_unsafe_start, sites_are_heard
 
 pytestmark = pytest.mark.filterwarnings("ignore:Overriding setting DATABASES")
 
@@ -30,6 +30,11 @@ def production(settings: Settings, tmp_path: Path) -> Settings:
     settings.DATABASES = {"default": {"ENGINE": "django.db.backends.postgresql"}}
     settings.CELERY = {"broker_url": "redis://redis:6379/0"}
     settings.PIXTASKS_BASE_URL = "https://tasks.example.com"
+    settings.TASKS_API_URL = "https://tasks.example.com"
+    settings.TASK_API_KEY = "prefix.secret"
+    settings.NEXT_PUBLIC_APP_URL = "https://app.example.com"
+    settings.WEBHOOK_SECRET = SECRET
+    settings.PIXTASKS_USER_AGENT_CONTACT = "https://tasks.example.com/about"
     settings.DATA_DIR = tmp_path
     return settings
 
@@ -57,15 +62,52 @@ def test_development_is_not_checked(settings: Settings) -> None:
         ("ALLOWED_HOSTS", [], "E003"),
         ("ALLOWED_HOSTS", ["*"], "W001"),
         ("PIXTASKS_ANONYMOUS_API", True, "E004"),
+        ("PIXTASKS_USER_AGENT_CONTACT", "https://example.com/contact", "W003"),
+        ("PIXTASKS_USER_AGENT_CONTACT", " ", "W003"),
         ("CELERY", {"broker_url": "filesystem://"}, "E006"),
         ("PIXTASKS_BASE_URL", "", "E007"),
         ("PIXTASKS_BASE_URL", "tasks.example.com", "E007"),
+        ("TASKS_API_URL", "", "E010"),
+        ("TASKS_API_URL", "tasks:8001", "E010"),
+        ("TASKS_API_URL", "http://tasks:port", "E010"),
+        ("TASK_API_KEY", "", "E011"),
+        ("NEXT_PUBLIC_APP_URL", "", "E012"),
+        ("NEXT_PUBLIC_APP_URL", "app.example.com", "E012"),
     ],
 )
 def test_an_unsafe_setting_is_named(production: Settings, name: str, value: object, identity: str) -> None:
     setattr(production, name, value)
     assert _ids() == [f"pixtasks.{identity}"]
     assert all(message.hint for message in production_is_safe())
+
+
+def test_each_address_and_secret_that_is_missing_is_named(production: Settings) -> None:
+    for name in ("TASKS_API_URL", "TASK_API_KEY", "NEXT_PUBLIC_APP_URL"):
+        setattr(production, name, "")
+    with pytest.raises(ImproperlyConfigured, match=r"(?s)TASKS_API_URL.*TASK_API_KEY.*NEXT_PUBLIC_APP_URL"):
+        refuse_unsafe_start()
+
+
+def test_another_websocket_server_needs_an_address_and_a_secret(production: Settings) -> None:
+    production.WEBSOCKET_SERVER_URL = "http://websocket:3001"
+    assert _ids() == ["pixtasks.E015"]
+    production.INTERNAL_API_SECRET = SECRET
+    assert _ids() == []
+    production.WEBSOCKET_SERVER_URL = "ws://websocket:3001"
+    assert _ids() == ["pixtasks.E014"]
+
+
+def test_without_a_secret_for_progress_the_product_starts_and_the_deployment_check_says_what_is_missing(
+    production: Settings,
+) -> None:
+    assert progress_can_be_signed() == []
+    production.WEBHOOK_SECRET = ""
+    refuse_unsafe_start()
+    assert [message.id for message in progress_can_be_signed()] == ["pixtasks.E013"]
+    production.WEBHOOK_SECRET, production.WEBHOOK_SECRET_PREVIOUS = "short", "short"
+    assert [message.id for message in progress_can_be_signed()] == ["pixtasks.W002", "pixtasks.W002"]
+    production.PIXTASKS_PROFILE = "development"
+    assert progress_can_be_signed() == []
 
 
 def test_sqlite_is_refused(production: Settings) -> None:
@@ -102,12 +144,25 @@ def _check(tmp_path: Path, **environment: str) -> subprocess.CompletedProcess[st
     )
 
 
+def _secret_file(folder: Path, name: str) -> Path:
+    path = folder / name
+    path.write_text(f"{SECRET}-{name}\n")
+    return path
+
+
 def test_proper_production_settings_pass_djangos_deployment_check(tmp_path: Path) -> None:
     done = _check(
         tmp_path,
         PIXTASKS_SECRET_KEY=SECRET,
         PIXTASKS_ALLOWED_HOSTS="tasks.example.com",
         PIXTASKS_BASE_URL="https://tasks.example.com",
+        PIXTASKS_USER_AGENT_CONTACT="https://tasks.example.com/about",
+        TASKS_API_URL="https://tasks.example.com",
+        TASK_API_KEY_FILE=str(_secret_file(tmp_path, "key")),
+        NEXT_PUBLIC_APP_URL="https://app.example.com",
+        WEBHOOK_SECRET_FILE=str(_secret_file(tmp_path, "webhook")),
+        WEBSOCKET_SERVER_URL="http://websocket:3001",
+        INTERNAL_API_SECRET_FILE=str(_secret_file(tmp_path, "internal")),
     )
     assert (done.returncode, "no issues" in done.stdout + done.stderr) == (0, True), done.stderr
 
@@ -115,5 +170,22 @@ def test_proper_production_settings_pass_djangos_deployment_check(tmp_path: Path
 def test_an_empty_environment_is_refused_with_every_reason(tmp_path: Path) -> None:
     done = _check(tmp_path)
     assert done.returncode != 0
-    for name in ("PIXTASKS_SECRET_KEY", "PIXTASKS_ALLOWED_HOSTS", "PIXTASKS_BASE_URL"):
+    for name in (
+        "PIXTASKS_SECRET_KEY",
+        "PIXTASKS_ALLOWED_HOSTS",
+        "PIXTASKS_BASE_URL",
+        "TASKS_API_URL",
+        "TASK_API_KEY",
+        "NEXT_PUBLIC_APP_URL",
+    ):
         assert name in done.stderr
+
+
+def test_ignoring_what_sites_ask_for_is_said_in_every_profile(settings: Settings) -> None:
+    assert sites_are_heard() == []
+    settings.PIXTASKS_ROBOTS = "ignore"
+    settings.PIXTASKS_TDM_RESERVATION = False
+    assert [(message.id, message.msg.partition(":")[0]) for message in sites_are_heard()] == [
+        ("pixtasks.W004", "PIXTASKS_ROBOTS=ignore"),
+        ("pixtasks.W004", "PIXTASKS_TDM_RESERVATION=false"),
+    ]

@@ -39,12 +39,18 @@ def test_only_old_files_that_no_row_points_to_are_dropped(project: Project, web:
     run_all()
     assert len(files()) == 15
     delete_job(CrawlJob.objects.get(pk=first.pk))
-    assert sweep().result == {"seen": 15, "dropped": 0}  # All are young.
+    used = {
+        "used": 10,
+        "thumbnails_dropped": 0,
+        "hosts_filled": 0,
+        "bytes": sum(dict(Image.objects.values_list("sha256", "bytes")).values()),
+    }
+    assert sweep().result == {"seen": 15, "dropped": 0, **used}  # All are young.
     for path in files():
         age(path, 2)
-    assert sweep().result == {"seen": 15, "dropped": 5}
+    assert sweep().result == {"seen": 15, "dropped": 5, **used}
     assert {path.name for path in files()} == set(Image.objects.values_list("sha256", flat=True))
-    assert sweep().result == {"seen": 10, "dropped": 0}
+    assert sweep().result == {"seen": 10, "dropped": 0, **used}
 
 
 def test_a_file_that_is_stored_again_is_young_again(project: Project, web: PictureServer) -> None:

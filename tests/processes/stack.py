@@ -16,7 +16,7 @@ from tests.processes.tree import alive, command_line, descendants, kill_all, par
 
 ROOT = Path(__file__).resolve().parents[2]
 MANAGE = str(ROOT / "manage.py")
-START_SECONDS = 90.0
+START_SECONDS = 240.0
 STOP_SECONDS = 60.0
 
 _CHILDREN = {
@@ -171,6 +171,7 @@ def running_stack(
         "PIXTASKS_REDIS_PREFIX": f"pixtasks-test-{token}:",
         # A throttle shared by all stacks of a run is not what their tests are about.
         "PIXTASKS_START_JOB_RATE": "6000/minute",
+        "PIXTASKS_START_GATHER_RATE": "6000/minute",
         "PIXTASKS_LOGIN_ADDRESS_RATE": "6000/minute",
         "PIXTASKS_LOGIN_ACCOUNT_RATE": "6000/minute",
         **(environment or {}),

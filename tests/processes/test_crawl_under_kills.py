@@ -57,14 +57,19 @@ def check(stack: Stack, user: ApiUser, job_id: int, web: PictureServer) -> None:
     assert facts == {"mismatches": [], "ended_events": [1, 1], "failures": len(web.pictures), "unsettled": 0}
 
 
+# Beat's own tasks, such as the hourly doctor, may fall into a test: only the chunks are looked at.
 _FACTS = """
 import json
 from jobs.models import FetchFailure
+from jobs.services.crawl_jobs import DOWNLOAD
 from tasktypes.models import Task, TaskEvent, TaskGroup
 from tasktypes.services.audit import counter_mismatches
 print(json.dumps({
     "mismatches": counter_mismatches(),
-    "ended_events": [TaskEvent.objects.filter(task=task, type="completed").count() for task in Task.objects.all()],
+    "ended_events": [
+        TaskEvent.objects.filter(task=task, type="completed").count()
+        for task in Task.objects.filter(type_name=DOWNLOAD)
+    ],
     "failures": FetchFailure.objects.count(),
     "unsettled": TaskGroup.objects.filter(settled_at__isnull=True).count(),
 }))

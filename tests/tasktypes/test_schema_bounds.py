@@ -154,7 +154,8 @@ def test_schemas_that_differ_only_in_true_and_one_are_two() -> None:
 def test_patterns_without_a_linear_form_are_refused_where_they_stand(pattern: str) -> None:
     place = ("body", "parameters_schema", "properties", "x")
     found = schema_faults({"properties": {"x": {"pattern": pattern, "patternProperties": {pattern: {}}}}})
-    assert [fault.loc for fault in found] == [(*place, "pattern"), (*place, "patternProperties", pattern)]
+    named = pattern[:200]  # What a caller wrote is told back cut.
+    assert [fault.loc for fault in found] == [(*place, "pattern"), (*place, "patternProperties", named)]
     assert {fault.type for fault in found} == {"value_error.jsonschema.pattern"}
     assert schema_kinds({"$defs": {"unused": {"pattern": pattern}}}) == ["pattern"]
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import uuid
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from pixtasks.accounts.models import User
 from pixtasks.common.errors import InvalidInput, NotFound
 from pixtasks.common.sql import database_now
-from tasktypes.models import Task, TaskGroup
+from tasktypes.models import DependencyFailure, Task, TaskGroup
 from tasktypes.services.submit import NewTask, create_group, release, submit
+from tasktypes.states import State
 from tests.ledger import run_all
 from tests.tasktypes.conftest import Echo
 
@@ -75,3 +77,22 @@ def test_a_thousand_tasks_take_some_statements_not_thousands(
     with django_assert_max_num_queries(60):  # type: ignore[operator]
         submit(new, owner_id=ann.pk, group=group)
     assert Task.objects.filter(group=group).count() == 1000
+
+
+@pytest.mark.parametrize("ends", [State.FAILED, State.CANCELLED])
+def test_a_task_that_waits_for_one_that_has_ended_badly_fails_at_once_or_waits_where_it_shall(
+    echo: Echo, ann: User, ends: State
+) -> None:
+    """CONTRACT X70, whoever submits."""
+    first = submit([NewTask(type_name="tests.echo", parameters={"message": "a"})], owner_id=ann.pk)[0]
+    Task.objects.filter(pk=first.pk).update(status=ends, completed_at=database_now(), due_at=None)
+    after: dict[str, Any] = {"type_name": "tests.echo", "parameters": {"message": "b"}, "depends_on": [first.pk]}
+    strict, patient = (
+        submit([NewTask(**after, on_dependency_failure=how)], owner_id=ann.pk)[0]
+        for how in (DependencyFailure.FAIL, DependencyFailure.WAIT)
+    )
+    strict.refresh_from_db()
+    patient.refresh_from_db()
+    assert (strict.status, patient.status) == (State.FAILED, State.PENDING)
+    assert first.public_id in (strict.error_message or "")
+    assert [task.id for task in echo.settled] == [strict.pk]

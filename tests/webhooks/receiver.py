@@ -57,7 +57,7 @@ class Receiver:
 
 
 @contextmanager
-def receiving() -> Iterator[Receiver]:
+def receiving(port: int = 0) -> Iterator[Receiver]:
     """Receive in a thread for the length of a ``with`` block."""
     state = Receiver()
     lock = threading.Lock()
@@ -82,7 +82,7 @@ def receiving() -> Iterator[Receiver]:
         def handle_error(self, *_: object) -> None:
             """Say nothing: an answer that is cut short is what one test is about."""
 
-    server = Server(("127.0.0.1", 0), Answer)
+    server = Server(("127.0.0.1", port), Answer)
     server.daemon_threads = True
     state.port = server.server_address[1]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
