@@ -71,7 +71,11 @@ class Answers(asyncio.Protocol):
         self.pending += data
         while b"\r\n\r\n" in self.pending:
             request, _, self.pending = self.pending.partition(b"\r\n\r\n")
-            body = self.images[int(request.split(b" ", 2)[1][1:])]
+            path = request.split(b" ", 2)[1]
+            if path == b"/robots.txt":
+                self.transport.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+                continue
+            body = self.images[int(path[1:])]
             head = b"HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % len(body)
             self.transport.writelines((head, body))
 
