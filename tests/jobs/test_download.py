@@ -94,8 +94,8 @@ def test_no_more_new_images_are_stored_than_were_asked_for(project: Project, web
 def test_a_killed_attempt_loses_nothing_and_counts_nothing_twice(
     project: Project, web: PictureServer, monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:
-    # Two places hold eight transfers, so at most 4 + 8 of the 40 images fit in a store: on the slowest machine, too, the
-    # fourth store comes.
+    # Two places hold eight transfers, so at most 4 + 8 of the 40 images fit in a store: the fourth store comes on the
+    # slowest machine, too.
     settings.PIXTASKS_FETCH_CONCURRENCY = 2
     monkeypatch.setattr("jobs.services.download._BATCH", 5)
     job = create_job(
