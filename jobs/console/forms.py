@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from jobs.engines import Engine, UnknownEngine, find, known_names
 from jobs.models import CrawlJob, Level, Project
 from jobs.models.job import plain_templates
+from jobs.services.engine_list import suggested_engines
 from pixtasks.accounts.models import User
 from tasktypes.console.forms import LaunchForm
 from tasktypes.console.schema import read_schema
@@ -111,11 +112,11 @@ class JobForm(forms.Form):
     )
 
     def __init__(self, data: Any = None, *, owner: User, clone: CrawlJob | None = None, project: str = "") -> None:
-        initial = _initial(clone) if clone is not None else {"project": project}
+        initial = _initial(clone) if clone is not None else {"project": project, "engines": suggested_engines()}
         super().__init__(data, initial=initial)
-        wanted = data.getlist("engines") if data is not None else initial.get("engines", [])
+        wanted = data.getlist("engines") if data is not None else initial["engines"]
         given = clone.options if clone is not None else {}
-        names = sorted({*known_names(), *initial.get("engines", [])})
+        names = sorted({*known_names(), *initial["engines"]})
         self.choices = [
             EngineChoice(name, data, owner, chosen=name in wanted, given=given.get(name, {})) for name in names
         ]

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from jobs.engines import Engine, UnknownEngine, find, known_names
+from jobs.engines.registry import aliases
 from jobs.models import EngineState
 from jobs.services.engine_state import Standing, bucket_of, standing_of
 from pixtasks.common.errors import NotFound
@@ -133,6 +134,34 @@ def _facts(names: list[str]) -> list[EngineFacts]:
             )
         )
     return found
+
+
+def suggested_engines() -> list[str]:
+    """Return the engines that the form of a new job begins with, in the console and on the pages of users.
+
+    They are those of PIXTASKS_DEFAULT_ENGINES that can be used here and need nothing but a keyword; where none can,
+    the first engine that does.
+    """
+    usable = [name for name in known_names() if _answers(name)]
+    default = [name for name in usable if name in settings.PIXTASKS_DEFAULT_ENGINES]
+    return default or sorted(usable, key=lambda name: (name in aliases(), name))[:1]
+
+
+def takes_keywords_only(engine: Engine) -> bool:
+    """Whether an engine may be asked without any options."""
+    try:
+        engine.Options()
+    except ValueError:
+        return False
+    return True
+
+
+def _answers(name: str) -> bool:
+    try:
+        engine = find(name)
+    except UnknownEngine:
+        return False
+    return not engine.missing() and takes_keywords_only(engine)
 
 
 def _asked(totals: dict[throughput.Key, int], backend: str) -> Asked:

@@ -16,6 +16,7 @@ from jobs.engines.registry import aliases
 from jobs.models import Level, Project
 from jobs.models.job import plain_templates
 from jobs.models.project import POLICY_FIELDS
+from jobs.services.engine_list import suggested_engines, takes_keywords_only
 from pixtasks.common.errors import InvalidInput
 from pixtasks.common.wording import validate
 
@@ -80,20 +81,12 @@ def engine_choices() -> list[EngineChoice]:
             engine, missing = find(name), tuple(error.missing)
         except UnknownEngine:
             continue
-        if not _takes_nothing(engine.Options):
+        if not takes_keywords_only(engine):
             continue
         found.append(EngineChoice(name, engine.description, engine.name if engine.name != name else "", missing))
     return sorted(
         found, key=lambda each: (bool(each.missing), each.name not in default, each.name in aliases(), each.name)
     )
-
-
-def _takes_nothing(options: Any) -> bool:
-    try:
-        options()
-    except ValueError:
-        return False
-    return True
 
 
 class JobForm(forms.Form):
@@ -150,8 +143,7 @@ class JobForm(forms.Form):
         engines: Any = self.fields["engines"]
         engines.choices = [(name, name) for name in names]
         self.initial.setdefault("nonce", uuid.uuid4().hex)
-        wanted = [name for name in names if name in settings.PIXTASKS_DEFAULT_ENGINES]
-        self.initial.setdefault("engines", wanted or names[:1])
+        self.initial.setdefault("engines", suggested_engines())
         self.initial.setdefault("project", next(iter(self.projects), NEW_PROJECT))
         self.request: ProjectJobCreateRequest | None = None
 
