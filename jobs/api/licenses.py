@@ -13,8 +13,8 @@ from jobs.api import rendering, requests, schemas
 from jobs.api.common import actor_of, answered, body, caller, sent
 from jobs.api.pictures import AnyAccept
 from jobs.services.access import image_for, job_for, project_for
+from jobs.services.dataset import images_of
 from jobs.services.licenses import TEXT_TYPE, as_attribution, licenses_of_job, licenses_of_project
-from jobs.services.manifest import images_of
 from jobs.services.releases import release, undo_release
 from pixtasks.accounts.idempotency import IDEMPOTENCY_KEY, idempotent
 from pixtasks.common.openapi import errors
@@ -89,7 +89,8 @@ class JobAttributionView(APIView):
     @extend_schema(
         operation_id="jobs_attribution",
         summary="Download the attribution list of a job",
-        description="Plain text: title, creator, licence and addresses of every image that is not in quarantine.",
+        description="Plain text: title, creator, licence and addresses of every image that is neither in quarantine "
+        "nor rejected.",
         tags=TAGS,
         responses={
             (200, "text/plain"): OpenApiResponse(OpenApiTypes.STR, description="ATTRIBUTION.txt"),

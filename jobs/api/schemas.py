@@ -206,6 +206,8 @@ class ImageSummary(Answer):
     is_valid: bool | None = Field(description="False if any level that was run found it so; null while unchecked.")
     issues: list[str]
     quarantine: str = Field(description="Why its licence does not fit the project's policy; empty where it does.")
+    decision: str = Field(description="What somebody decided of it: keep, reject or relabel; empty where nobody did.")
+    label: str = Field(description="What it was relabelled to; empty where the keyword stands.")
     file_url: str
     thumbnail_url: str
 

@@ -8,8 +8,9 @@ from django.contrib.admin import ModelAdmin
 from django.http import Http404, HttpRequest, StreamingHttpResponse
 
 from jobs.models import CrawlJob
+from jobs.services.dataset import images_of
 from jobs.services.licenses import TEXT_TYPE, as_attribution
-from jobs.services.manifest import CSV_TYPE, JSONL_TYPE, as_csv, as_jsonl, images_of
+from jobs.services.manifest import CSV_TYPE, JSONL_TYPE, as_csv, as_jsonl
 from pixtasks.accounts.models import User
 from pixtasks.accounts.services.audit import audit
 from pixtasks.common.streaming import streamed

@@ -15,16 +15,17 @@ from typing import Any, Final
 from django.db.models import QuerySet
 from django.utils.text import slugify
 
-from jobs.models import CrawlJob, Image
+from jobs.models import Image
+from jobs.services.dataset import label_of
 from jobs.services.pictures import FileGone, read_file
-from jobs.services.queries import ImageFilter, image_list
 from pixtasks.common.json import dump_json
 
 COLUMNS: Final = (
-    "image_id", "file_name", "keyword", "engine", "backend", "source_url", "page_url", "title", "creator",
+    "image_id", "file_name", "label", "keyword", "engine", "backend", "source_url", "page_url", "title", "creator",
     "creator_url", "license", "license_version", "license_url", "attribution", "width", "height", "format", "bytes",
-    "sha256", "is_valid", "issues", "fetched_at", "job_id",
+    "sha256", "is_valid", "issues", "decision", "fetched_at", "job_id",
 )  # fmt: skip
+_SAME: Final = COLUMNS[COLUMNS.index("keyword") : COLUMNS.index("issues")]
 CSV_TYPE: Final = "text/csv; charset=utf-8"
 JSONL_TYPE: Final = "application/jsonl"
 ZIP_TYPE: Final = "application/zip"
@@ -39,11 +40,6 @@ _RESERVED: Final = frozenset(
 _LONGEST_FOLDER: Final = 80
 
 
-def images_of(job: CrawlJob, wanted: ImageFilter | None = None) -> QuerySet[Image]:
-    """Return the images that are taken away: those of a job that a filter lets through."""
-    return image_list(job, wanted or ImageFilter())
-
-
 def records(images: QuerySet[Image], *, without: Container[int] = ()) -> Iterator[dict[str, Any]]:
     """Return what is known of each image, by the names in ``COLUMNS``, in the order of their ids.
 
@@ -55,9 +51,10 @@ def records(images: QuerySet[Image], *, without: Container[int] = ()) -> Iterato
         yield {
             "image_id": image.pk,
             "file_name": "" if image.pk in without else file_name(image),
-            **{name: getattr(image, name) for name in COLUMNS[2:19]},
-            "is_valid": image.is_valid,
+            "label": label_of(image),
+            **{name: getattr(image, name) for name in _SAME},
             "issues": sorted({issue.kind for issue in image.issues.all()}),
+            "decision": image.decision,
             "fetched_at": image.fetched_at,
             "job_id": image.job_id,
         }
@@ -79,8 +76,8 @@ def manifest_hash(images: QuerySet[Image]) -> str:
 
 
 def file_name(image: Image) -> str:
-    """Return the path of an image's file in the archive: a folder per keyword, the name from its content."""
-    folder = slugify(image.keyword)[:_LONGEST_FOLDER].strip("-_") or "keyword"
+    """Return the path of an image's file in the archive: a folder per label, the name from its content."""
+    folder = slugify(label_of(image))[:_LONGEST_FOLDER].strip("-_") or "keyword"
     folder = f"{folder}_" if folder in _RESERVED else folder
     suffix = "jpg" if image.format == "jpeg" else image.format
     return f"{folder}/{image.sha256[:16]}.{suffix}"

@@ -11,6 +11,7 @@ from django.http.response import HttpResponseBase
 
 from jobs.models import Image
 from jobs.services import licenses, manifest
+from jobs.services.dataset import images_of
 from pixtasks.common.streaming import streamed
 from pixtasks.web.pages import Page, own_job, user_of
 
@@ -32,4 +33,4 @@ class ExportJob(Page):
             raise Http404
         write, content_type = _FORMS[form]
         name = f"job-{job.pk}-ATTRIBUTION.txt" if form == "txt" else f"job-{job.pk}.{form}"
-        return streamed(request, write(manifest.images_of(job)), content_type=content_type, filename=name)
+        return streamed(request, write(images_of(job)), content_type=content_type, filename=name)

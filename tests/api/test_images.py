@@ -17,7 +17,7 @@ KEYS = [
     "id", "job_id", "chunk_id", "sha256", "format", "width", "height", "bytes", "content_type", "source_url",
     "page_url", "title", "creator", "creator_url", "license", "license_version", "license_url", "attribution",
     "keyword", "query", "engine", "backend", "rank", "fetched_at", "is_valid", "issues", "quarantine",
-    "file_url", "thumbnail_url",
+    "decision", "label", "file_url", "thumbnail_url",
 ]  # fmt: skip
 
 

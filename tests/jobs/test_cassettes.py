@@ -22,7 +22,8 @@ from jobs.fetch.cassettes.secrets import Scrubber
 from jobs.models import CrawlJob, FetchFailure, Image, Project
 from jobs.services.cassettes import record_job, replay_job
 from jobs.services.crawl_jobs import create_job, start_job
-from jobs.services.manifest import images_of, manifest_hash
+from jobs.services.dataset import images_of
+from jobs.services.manifest import manifest_hash
 from pixtasks.common.errors import RuleViolation
 from tasktypes.models import Task
 from tests.ledger import run_all

@@ -9,6 +9,7 @@ from rest_framework.test import APIClient
 
 from jobs.models import CrawlJob, Image
 from jobs.services import manifest
+from jobs.services.dataset import images_of
 from pixtasks.accounts.models import User
 from tasktypes.models import Task
 from tests import factories
@@ -91,7 +92,7 @@ def test_an_image_and_its_job_say_so(client: APIClient, strict: CrawlJob) -> Non
 
 
 def test_nothing_in_quarantine_is_taken_away(strict: CrawlJob) -> None:
-    codes = [record["license"] for record in manifest.records(manifest.images_of(strict))]
+    codes = [record["license"] for record in manifest.records(images_of(strict))]
     assert codes == ["CC0", "BY", "BY-SA", "BY-ND", "Museum terms", ""]
 
 

@@ -14,7 +14,8 @@ from jobs.management.flow import Finished, run_crawl
 from jobs.management.requests import DEFAULT_IMAGES, CrawlRequest, read_request
 from jobs.management.workers import Workers
 from jobs.models import JobStatus, Project
-from jobs.services.manifest import images_of, manifest_hash
+from jobs.services.dataset import images_of
+from jobs.services.manifest import manifest_hash
 from jobs.services.planner import plan
 from jobs.terminal.live import make_display
 from jobs.terminal.plan import plan_object, plan_table
