@@ -72,7 +72,7 @@ class Answers(asyncio.Protocol):
         while b"\r\n\r\n" in self.pending:
             request, _, self.pending = self.pending.partition(b"\r\n\r\n")
             path = request.split(b" ", 2)[1]
-            if path == b"/robots.txt":
+            if path in (b"/robots.txt", b"/.well-known/tdmrep.json"):
                 self.transport.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
                 continue
             body = self.images[int(path[1:])]

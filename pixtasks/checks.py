@@ -163,6 +163,7 @@ def sites_are_heard(**_: Any) -> list[CheckMessage]:
         "PIXTASKS_ROBOTS=ignore": settings.PIXTASKS_ROBOTS != "obey",
         "PIXTASKS_ROBOTS_TAG=false": not settings.PIXTASKS_ROBOTS_TAG,
         "PIXTASKS_TDM_RESERVATION=false": not settings.PIXTASKS_TDM_RESERVATION,
+        "PIXTASKS_TDM_FILE=false": settings.PIXTASKS_TDM_RESERVATION and not settings.PIXTASKS_TDM_FILE,
     }
     return [
         Advice(

@@ -20,8 +20,8 @@ class PictureServer:
     Attributes:
         pictures: bytes per path.
         delay: seconds each picture takes.
-        hits: how often each path was asked for, but for /robots.txt, which there is not.
-        asked_robots: how often that was asked for.
+        hits: how often each path was asked for, but for the files of rules, which there are not.
+        asked_robots: how often /robots.txt was asked for; asked_tdmrep: the same for /.well-known/tdmrep.json.
         refusals: status and further headers per path, of paths that have no picture.
     """
 
@@ -31,6 +31,7 @@ class PictureServer:
     port: int = 0
     hits: dict[str, int] = field(default_factory=dict)
     asked_robots: int = 0
+    asked_tdmrep: int = 0
     refusals: dict[str, tuple[int, dict[str, str]]] = field(default_factory=dict)
 
     @property
@@ -77,6 +78,10 @@ def serve(pictures: dict[str, bytes], *, delay: float = 0.0, per_page: int = 100
             if self.path == "/robots.txt":
                 state.asked_robots += 1
                 self.answer(404, "text/plain", b"no rules here")
+                return
+            if self.path == "/.well-known/tdmrep.json":
+                state.asked_tdmrep += 1
+                self.answer(404, "text/plain", b"nothing reserved here")
                 return
             with lock:
                 state.hits[self.path] = state.hits.get(self.path, 0) + 1

@@ -124,7 +124,8 @@ class Web(Protocol):
         """Return the answer to a GET, redirects followed, whatever its status.
 
         Args:
-            robots: obey the robots.txt of the site; for pages made for people, not for an interface made for programs.
+            robots: obey the robots.txt and the tdmrep.json of the site; for pages made for people, not for an
+                interface made for programs.
 
         Raises:
             WebError: no complete answer (name, connection, TLS, time, size, address not allowed).

@@ -1,8 +1,8 @@
 """Fetches many images at once, and says of each address how it ended.
 
 Everything waits in Python until it may start, so that libcurl's timeouts measure the server and not the line: for its
-site's robots.txt, which is read by the same loop, and then in the line of its host. A redirect waits anew where it
-leads to, in front.
+site's robots.txt and tdmrep.json, which are read by the same loop, and then in the line of its host. A redirect waits
+anew where it leads to, in front.
 """
 
 from __future__ import annotations
@@ -22,14 +22,15 @@ from pixtasks.common.net.guard import AddressPolicy
 from pixtasks.common.net.limits import FetchLimits
 from pixtasks.common.net.urls import BadUrlError, prepare_url
 
+from .books import Refusal, origin_of
 from .breaker import Breaker
 from .hosts import HostQueue
+from .leave import SiteLeave, Unread
 from .loop import CurlLoop
 from .outcomes import Outcome, is_transient
-from .robots import RobotsBook, origin_of
 from .sink import ImageSink
 from .storage import open_drafts
-from .transfers import Download, ImageTransfer, RobotsTransfer, Ticket, Wanted
+from .transfers import Download, ImageTransfer, SiteFileTransfer, Ticket, Wanted
 
 __all__ = ["Download", "FetchLimits", "ImageFetcher"]
 
@@ -41,7 +42,7 @@ _WAITS: Final = 2
 _LONGEST_LEFT_ALONE: Final = 3600.0
 _PIECE_BYTES: Final = 262_144
 
-Refuses = Callable[[str], tuple[Outcome, str] | None]
+Refuses = Callable[[str], Refusal | None]
 
 
 class ImageFetcher(Generic[Ticket]):
@@ -66,16 +67,16 @@ class ImageFetcher(Generic[Ticket]):
         self._policy = policy
         self._drafts = open_drafts(storage)
         self._loop = CurlLoop(kept_connections=2 * limits.concurrency)
-        # An address, or the origin whose robots.txt is to be read.
-        self._queue: HostQueue[Wanted[Ticket] | str] = HostQueue(limits.per_host, limits.delay_seconds)
+        # An address, or the file of its site that is to be read before.
+        self._queue: HostQueue[Wanted[Ticket] | Unread] = HostQueue(limits.per_host, limits.delay_seconds)
         self._breaker = Breaker(limits.breaker_failures)
         self._behind: dict[str, list[Wanted[Ticket]]] = {}
-        self._book = RobotsBook()
-        self._asking: dict[str, list[Wanted[Ticket]]] = {}
+        self._sites = SiteLeave(limits)
+        self._asking: dict[Unread, list[Wanted[Ticket]]] = {}
         self._files: deque[tuple[Ticket, Path]] = deque()
         self._done: list[Download[Ticket]] = []
         self._free: list[ImageTransfer[Ticket]] = []
-        self._active: dict[Any, ImageTransfer[Ticket] | RobotsTransfer] = {}
+        self._active: dict[Any, ImageTransfer[Ticket] | SiteFileTransfer] = {}
         self._submitted = 0
         self._capacity = _WAITING_PER_PLACE * limits.concurrency
         self._closed = False
@@ -190,16 +191,15 @@ class ImageFetcher(Generic[Ticket]):
             if taken is None:
                 return
             host, item = taken
-            transfer: ImageTransfer[Ticket] | RobotsTransfer
-            if isinstance(item, str):
-                transfer = RobotsTransfer(self._policy, self._limits, self._book)
-                transfer.begin(item, host)
+            transfer: ImageTransfer[Ticket] | SiteFileTransfer
+            if isinstance(item, Unread):
+                transfer = SiteFileTransfer(self._policy, self._limits, item, host)
             else:
                 transfer = self._free.pop() if self._free else self._new_transfer()
                 transfer.begin(item)
             self._run(transfer)
 
-    def _run(self, transfer: ImageTransfer[Ticket] | RobotsTransfer) -> None:
+    def _run(self, transfer: ImageTransfer[Ticket] | SiteFileTransfer) -> None:
         curl = transfer.handle.curl
         self._active[curl] = transfer
         self._loop.add(curl)
@@ -211,7 +211,7 @@ class ImageFetcher(Generic[Ticket]):
         # The answers of getinfo are read before the handle is used again.
         self._loop.remove(curl)
         transfer = self._active.pop(curl)
-        if isinstance(transfer, RobotsTransfer):
+        if isinstance(transfer, SiteFileTransfer):
             self._learn(transfer, code, message)
             return
         self._queue.release(transfer.wanted.host)
@@ -236,20 +236,18 @@ class ImageFetcher(Generic[Ticket]):
         if broken is not None:
             self._leave(wanted, *broken)
             return
-        if self._limits.robots:
-            rules = self._book.rules(wanted.origin)
-            if rules is None:
-                waiting = self._asking.setdefault(wanted.origin, [])
-                waiting.append(wanted)
-                if len(waiting) == 1:
-                    self._queue.put(wanted.host, wanted.origin, first=True)
-                return
-            refusal = rules.refuses(wanted.prepared)
-            if refusal is not None:
-                self._refuse(wanted, *refusal)
-                return
-            if rules.delay:
-                self._queue.pace(wanted.host, rules.delay)
+        leave = self._sites.ask(wanted.origin, wanted.prepared)
+        if leave.delay:
+            self._queue.pace(wanted.host, leave.delay)
+        if leave.unread is not None:
+            waiting = self._asking.setdefault(leave.unread, [])
+            waiting.append(wanted)
+            if len(waiting) == 1:
+                self._queue.put(wanted.host, leave.unread, first=True)
+            return
+        if leave.refusal is not None:
+            self._refuse(wanted, *leave.refusal)
+            return
         if self._breaker.must_wait(wanted.origin):
             self._behind.setdefault(wanted.origin, []).append(wanted)
         else:
@@ -294,15 +292,14 @@ class ImageFetcher(Generic[Ticket]):
         self._refuse(wanted, Outcome.HOST_UNAVAILABLE, why)
         self._done[-1].retry_after = seconds
 
-    def _learn(self, transfer: RobotsTransfer, code: int, message: str) -> None:
-        """Take in how the request for a robots.txt ended, and let those in that waited for it."""
-        rules = transfer.ended(code, message)
-        if rules is None:
+    def _learn(self, transfer: SiteFileTransfer, code: int, message: str) -> None:
+        """Take in how the request for a site's file ended, and let those in that waited for it."""
+        if transfer.ended(code, message) is None:
             self._run(transfer)
             return
         transfer.handle.close()
         self._queue.release(transfer.host)
-        for wanted in self._asking.pop(transfer.origin):
+        for wanted in self._asking.pop(transfer.unread):
             self._admit(wanted, first=wanted.hops > 0)
 
     def _follow(self, transfer: ImageTransfer[Ticket], target: str) -> None:

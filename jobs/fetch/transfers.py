@@ -1,4 +1,4 @@
-"""The two kinds of transfer of a fetcher: of an image, and of a site's robots.txt. Each is used again and again.
+"""The two kinds of transfer of a fetcher: of an image, and of a site's file of rules. Each is used again and again.
 
 Redirects are followed by the fetcher and not in libcurl: where one leads to has rules of its own.
 """
@@ -17,9 +17,10 @@ from pixtasks.common.net.guard import AddressPolicy
 from pixtasks.common.net.limits import FetchLimits
 from pixtasks.common.net.urls import BadUrlError, prepare_url
 
+from .books import MAX_BYTES, MAX_REDIRECTS, SiteBook, SiteFile
 from .drafts import DraftFolder
+from .leave import Unread
 from .outcomes import Outcome, http_outcome
-from .robots import ACCEPT, MAX_BYTES, MAX_REDIRECTS, RobotsBook, Rules
 from .sink import ImageSink
 from .tags import last_head, reserved_by
 
@@ -182,46 +183,46 @@ class ImageTransfer(Generic[Ticket]):
             self.sink.pass_over()
 
 
-class RobotsTransfer:
-    """Reads a site's robots.txt, redirects followed, and notes in a book how that ended."""
+class SiteFileTransfer:
+    """Reads a site's robots.txt or the like, redirects followed, and notes in its book how that ended.
 
-    __slots__ = ("_body", "_book", "_hops", "_limits", "_seconds", "_size", "handle", "host", "origin")
+    Args:
+        unread: which file of which site.
+        host: in whose line it stood.
+    """
 
-    def __init__(self, policy: AddressPolicy, limits: FetchLimits, book: RobotsBook) -> None:
+    __slots__ = ("_body", "_hops", "_limits", "_seconds", "_size", "handle", "host", "unread")
+
+    def __init__(self, policy: AddressPolicy, limits: FetchLimits, unread: Unread, host: str = "") -> None:
         self._limits = limits
-        self._book = book
         self._body: list[bytes] = []
         self._size = 0
         self._hops = 0
         self._seconds = 0.0
-        self.origin = self.host = ""
-        self.handle = GuardedHandle(policy, limits, write=self._write, headers=(ACCEPT,), follow=False)
+        self.unread, self.host = unread, host
+        self.handle = GuardedHandle(policy, limits, write=self._write, headers=(unread.book.accept,), follow=False)
         # What is longer than MAX_BYTES is read so far, and not refused for its announced size.
         self.handle.curl.setopt(pycurl.MAXFILESIZE_LARGE, 0)
+        self._aim(f"{unread.origin}{unread.book.path}")
 
-    def begin(self, origin: str, host: str = "") -> None:
-        """Aim at an origin's robots.txt."""
-        self.origin, self.host = origin, host
-        self._hops = 0
-        self._seconds = 0.0
-        self._aim(f"{origin}/robots.txt")
-
-    def ended(self, code: int, message: str) -> Rules | None:
-        """Return the rules; None where a redirect is to be followed: the handle is to be started again."""
+    def ended(self, code: int, message: str) -> SiteFile | None:
+        """Return what it says; None where a redirect is to be followed: the handle is to be started again."""
         handle, status = self.handle, self.handle.status
+        book: SiteBook[SiteFile] = self.unread.book
+        origin = self.unread.origin
         self._seconds += handle.seconds
         if code not in (0, pycurl.E_WRITE_ERROR) and not 400 <= status < 500:
             outcome, detail = handle.failure(code, message)
-            return self._book.failed(self.origin, None if self._hops else outcome, f"robots.txt: {detail}")
+            return book.failed(origin, None if self._hops else outcome, f"{book.path[1:]}: {detail}")
         if 300 <= status < 400 and self._hops < MAX_REDIRECTS and (target := handle.redirect_url):
             try:
                 prepared, _host = prepare_url(target)
             except BadUrlError:
-                return self._book.answered(self.origin, status, b"")
+                return book.answered(origin, status, b"")
             self._hops += 1
             self._aim(prepared)
             return None
-        return self._book.answered(self.origin, status, b"".join(self._body))
+        return book.answered(origin, status, b"".join(self._body))
 
     def _aim(self, url: str) -> None:
         self._body.clear()

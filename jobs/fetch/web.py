@@ -18,9 +18,10 @@ from pixtasks.common.net.guard import AddressPolicy
 from pixtasks.common.net.limits import FetchLimits
 from pixtasks.common.net.urls import BadUrlError, prepare_url
 
+from .books import origin_of
+from .leave import SiteLeave, Unread
 from .outcomes import Outcome
-from .robots import RobotsBook, origin_of
-from .transfers import RobotsTransfer
+from .transfers import SiteFileTransfer
 
 __all__ = ["WebClient", "WebError", "WebResponse"]
 
@@ -54,8 +55,7 @@ class WebClient:
     def __init__(self, policy: AddressPolicy, limits: FetchLimits) -> None:
         self._policy = policy
         self._limits = limits
-        self._book = RobotsBook()
-        self._reader: RobotsTransfer | None = None
+        self._sites = SiteLeave(limits)
         self._next: dict[str, float] = {}
         self._max_bytes = 0
         self._size = 0
@@ -85,8 +85,8 @@ class WebClient:
         Args:
             headers: request headers; after a redirect to another scheme, host or port they are left out.
             max_bytes: size of the body.
-            robots: ask for the robots.txt of every site on the way, and obey it with its Crawl-delay: for pages. An
-                interface made for programs is called by its own terms.
+            robots: ask for the robots.txt of every site on the way, and obey it with its Crawl-delay, and so its
+                tdmrep.json: for pages. An interface made for programs is called by its own terms.
 
         Raises:
             WebError: there is no complete answer; its outcome is one of ``Outcome``.
@@ -104,7 +104,7 @@ class WebClient:
             if origin is not None and here != origin:
                 lines = []
             origin = here
-            if robots and self._limits.robots:
+            if robots:
                 self._ask_leave(prepared)
             response = self._request(prepared, lines, max_bytes)
             following = self._handle.redirect_url
@@ -116,35 +116,41 @@ class WebClient:
     def close(self) -> None:
         """Close the connections."""
         self._handle.close()
-        if self._reader is not None:
-            self._reader.handle.close()
 
     def _ask_leave(self, url: str) -> None:
         """Return when the site allows the address now.
 
         Raises:
-            WebError: its robots.txt forbids it, or cannot be had.
+            WebError: its files forbid it, or cannot be had.
         """
         origin = origin_of(url)
-        rules = self._book.rules(origin)
-        if rules is None:
-            reader = self._reader = self._reader or RobotsTransfer(self._policy, self._limits, self._book)
-            reader.begin(origin)
-            while rules is None:
+        while (leave := self._sites.ask(origin, url)).unread is not None:
+            self._wait_turn(origin, leave.delay)
+            self._read(leave.unread)
+        if leave.refusal is not None:
+            raise WebError(*leave.refusal)
+        self._wait_turn(origin, leave.delay)
+
+    def _read(self, unread: Unread) -> None:
+        reader = SiteFileTransfer(self._policy, self._limits, unread)
+        try:
+            ended = False
+            while not ended:
                 code, message = 0, ""
                 try:
                     reader.handle.curl.perform()
                 except pycurl.error as error:
                     code, message = error.args[0], str(error.args[1])
-                rules = reader.ended(code, message)
-        refusal = rules.refuses(url)
-        if refusal is not None:
-            raise WebError(*refusal)
-        if rules.delay:
+                ended = reader.ended(code, message) is not None
+        finally:
+            reader.handle.close()
+
+    def _wait_turn(self, origin: str, delay: float) -> None:
+        if delay:
             wait = self._next.get(origin, 0.0) - time.monotonic()
             if wait > 0:
                 time.sleep(wait)
-            self._next[origin] = time.monotonic() + rules.delay
+            self._next[origin] = time.monotonic() + delay
 
     def _request(self, url: str, lines: list[str], max_bytes: int) -> WebResponse:
         self._max_bytes = max_bytes

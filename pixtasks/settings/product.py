@@ -49,6 +49,8 @@ PIXTASKS_FETCH_BREAKER_FAILURES = env.number("PIXTASKS_FETCH_BREAKER_FAILURES", 
 PIXTASKS_ROBOTS = env.choice("PIXTASKS_ROBOTS", "obey", ("obey", "ignore"))
 PIXTASKS_ROBOTS_TAG = env.flag("PIXTASKS_ROBOTS_TAG", True)
 PIXTASKS_TDM_RESERVATION = env.flag("PIXTASKS_TDM_RESERVATION", True)
+# Whether every site's tdmrep.json is asked for, one request a day; who ignores the header need not ask.
+PIXTASKS_TDM_FILE = env.flag("PIXTASKS_TDM_FILE", PIXTASKS_TDM_RESERVATION)
 PIXTASKS_DIRECTORY_ROOTS = env.words("PIXTASKS_DIRECTORY_ROOTS")
 
 # Sources of images: where they are asked instead of at their own address (name=https://mirror.example), and which of

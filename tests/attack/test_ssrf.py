@@ -149,7 +149,7 @@ def test_a_job_whose_page_names_every_form_reaches_none(target: Canary, site: Re
     (task,) = factories.tasks_of(job)
     with lent_sockets() as lent:
         run_task(task)
-    assert site.asked[:2] == ["/robots.txt", "/page"]
+    assert site.asked[:3] == ["/robots.txt", "/.well-known/tdmrep.json", "/page"]
     assert lent == [site.connections]
     assert Image.objects.count() == 0
     outcomes = Counter(FetchFailure.objects.values_list("outcome", flat=True))

@@ -44,8 +44,8 @@ def test_a_rebound_name_is_refused_at_the_socket(report: dict[str, Any], client:
     met = report[client]
     assert met["private connections"] == 0
     # The public address was reached, so the name, the resolver and the client worked; then it was refused.
-    # Images are asked for after their site's robots.txt.
-    assert met["public connections"] == (2 if client == "image fetch" else 1)
+    # Images are asked for after their site's robots.txt and tdmrep.json.
+    assert met["public connections"] == (3 if client == "image fetch" else 1)
     first, second = met["public, then private"]
     assert first in {"200", "not_an_image"}
     assert second == met["private"] == met["public closed beside private"] == "blocked_address"

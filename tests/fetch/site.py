@@ -38,10 +38,11 @@ def collect(fetcher: ImageFetcher) -> dict[Any, Download]:
 
 
 class Site(ThreadingHTTPServer):
-    """Serves until ``stop``; counts what it is asked, but for its robots.txt.
+    """Serves until ``stop``; counts what it is asked, but for its robots.txt and its tdmrep.json.
 
     Attributes:
         robots: what it answers there: status, body and further headers; how often it was asked is in ``asked_robots``.
+        tdmrep, asked_tdmrep: the same for ``/.well-known/tdmrep.json``.
     """
 
     daemon_threads = True
@@ -53,6 +54,8 @@ class Site(ThreadingHTTPServer):
         self.requests: list[tuple[str, dict[str, str]]] = []
         self.robots: tuple[int, bytes, dict[str, str]] = (404, b"no rules here", {})
         self.asked_robots = 0
+        self.tdmrep: tuple[int, bytes, dict[str, str]] = (404, b"nothing reserved here", {})
+        self.asked_tdmrep = 0
         self.connections = 0
         self.busy = 0
         self.most_busy = 0
@@ -97,6 +100,9 @@ class _Handler(BaseHTTPRequestHandler):
         if self.path == "/robots.txt":
             self.answer_rules()
             return
+        if self.path == "/.well-known/tdmrep.json":
+            self.answer_reservations()
+            return
         parts = urlsplit(self.path)
         name, _, argument = parts.path[1:].partition("/")
         self.query = {key: values[0] for key, values in parse_qs(parts.query).items()}
@@ -124,6 +130,12 @@ class _Handler(BaseHTTPRequestHandler):
             self.server.asked_robots += 1
             status, body, headers = self.server.robots
         self.send(body, status=status, kind="text/plain", **headers)
+
+    def answer_reservations(self) -> None:
+        with self.server.lock:
+            self.server.asked_tdmrep += 1
+            status, body, headers = self.server.tdmrep
+        self.send(body, status=status, kind="application/json", **headers)
 
     def answer_image(self, argument: str) -> None:
         self.send(picture(int(argument)))

@@ -211,7 +211,8 @@ def test_a_certificate_is_checked_against_those_that_are_trusted(
                 connection.settimeout(5)
                 try:
                     with context.wrap_socket(connection, server_side=True) as secured:
-                        for status, body in ((b"404 Not Found", b"no rules"), (b"200 OK", picture(3))):
+                        none = (b"404 Not Found", b"no rules")
+                        for status, body in (none, none, (b"200 OK", picture(3))):
                             secured.recv(4096)
                             head = b"HTTP/1.1 %s\r\nContent-Length: %d\r\n\r\n" % (status, len(body))
                             secured.sendall(head + body)

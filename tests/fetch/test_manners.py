@@ -11,9 +11,9 @@ from urllib.parse import quote
 import pytest
 from django.core.cache import cache
 
+from jobs.fetch.books import MAX_BYTES
 from jobs.fetch.images import Download, FetchLimits, ImageFetcher
 from jobs.fetch.outcomes import Outcome, is_transient
-from jobs.fetch.robots import MAX_BYTES
 from jobs.fetch.storage import ImageStorage
 from jobs.fetch.tags import refusing_directive
 from jobs.fetch.web import WebClient, WebError

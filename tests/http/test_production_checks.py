@@ -189,3 +189,7 @@ def test_ignoring_what_sites_ask_for_is_said_in_every_profile(settings: Settings
         ("pixtasks.W004", "PIXTASKS_ROBOTS=ignore"),
         ("pixtasks.W004", "PIXTASKS_TDM_RESERVATION=false"),
     ]
+    settings.PIXTASKS_ROBOTS = "obey"
+    settings.PIXTASKS_TDM_RESERVATION = True
+    settings.PIXTASKS_TDM_FILE = False
+    assert [message.msg.partition(":")[0] for message in sites_are_heard()] == ["PIXTASKS_TDM_FILE=false"]

@@ -73,7 +73,7 @@ def test_nothing_at_all_is_asked_of_a_domain_that_is_on_the_list(project: Projec
     add_opt_out(kind="domain", value="127.0.0.1")
     job = crawled(project, web)
     assert job.outcomes == {"opted_out": 40}
-    assert (web.hits, web.asked_robots) == ({}, 0)
+    assert (web.hits, web.asked_robots, web.asked_tdmrep) == ({}, 0, 0)
 
 
 def test_a_file_on_the_list_is_not_kept_wherever_it_comes_from(project: Project, web: PictureServer) -> None:

@@ -27,6 +27,7 @@ class FetchLimits:
         breaker_failures: after so many failures in a row a server is left alone for a while; 0 = never.
         robots: whether robots.txt is asked for and obeyed.
         robots_tag: whether X-Robots-Tag is obeyed; tdm: whether ``tdm-reservation: 1`` is.
+        tdm_file: whether ``/.well-known/tdmrep.json`` is asked for and obeyed.
         contact: address or URL that the User-Agent names, so that operators of sites can complain.
     """
 
@@ -44,6 +45,7 @@ class FetchLimits:
     robots: bool = True
     robots_tag: bool = True
     tdm: bool = True
+    tdm_file: bool = True
     contact: str = ""
 
     @classmethod
@@ -64,6 +66,7 @@ class FetchLimits:
             robots=settings.PIXTASKS_ROBOTS == "obey",
             robots_tag=settings.PIXTASKS_ROBOTS_TAG,
             tdm=settings.PIXTASKS_TDM_RESERVATION,
+            tdm_file=settings.PIXTASKS_TDM_FILE,
             contact=settings.PIXTASKS_USER_AGENT_CONTACT,
         )
 

@@ -48,7 +48,10 @@ class Outcome(StrEnum):
         "The server failed too often in a row, or asked to be left alone for long; this address was not asked for.",
     )
     ROBOTS_TAG = "robots_tag", "The server says with X-Robots-Tag that the image is not to be indexed or learned from."
-    TDM_RESERVED = "tdm_reserved", "The server reserves the image from text and data mining (tdm-reservation: 1)."
+    TDM_RESERVED = (
+        "tdm_reserved",
+        "The site reserves the image from text and data mining (tdm-reservation: 1, in its tdmrep.json or a header).",
+    )
     OPTED_OUT = "opted_out", "It is on the opt-out list: somebody wants it left alone."
     NOT_ON_CASSETTE = "not_on_cassette", "The job is repeated from a cassette, which has no answer for this address."
     FILE_MISSING = "file_missing", "There is no such file."

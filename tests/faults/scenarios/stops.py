@@ -64,7 +64,7 @@ def dripping() -> Iterator[str]:
     def drip(connection: socket.socket) -> None:
         with connection:
             try:
-                if connection.recv(4096).startswith(b"GET /robots.txt "):
+                if connection.recv(4096).startswith((b"GET /robots.txt ", b"GET /.well-known/tdmrep.json ")):
                     connection.sendall(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
                     return
                 connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\nContent-Length: 100000\r\n\r\n")
