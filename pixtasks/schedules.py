@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from django.contrib import messages
 from django.db.models import QuerySet
@@ -27,6 +27,21 @@ from pixtasks.schedule_form import CRON, CeleryScheduleForm, LedgerScheduleForm
 from tasktypes.services import timetable
 from tasktypes.services.cron import cron_of, due_times
 from tasktypes.services.schedules import run_now, switch, told
+
+_RUN: Final[dict[str, Any]] = {
+    "title": "Run this schedule now?",
+    "description": "Its task is submitted at once, beside the times at which it is due anyway. It is not while "
+    "the task of its previous run has not ended.",
+    "form_class": None,
+    "form_submit_text": "Run it now",
+}
+_TURN: Final[dict[str, Any]] = {
+    "title": "Switch this schedule?",
+    "description": "On becomes off, and off becomes on. A task that runs goes on; what a schedule misses while "
+    "it is off is not made up for.",
+    "form_class": None,
+    "form_submit_text": "Switch it",
+}
 
 
 def is_ours(row: PeriodicTask | None) -> bool:
@@ -114,13 +129,7 @@ class PeriodicTaskAdmin(beat.PeriodicTaskAdmin, AuditedAdmin):
 
     @action(
         description="Run now…", url_path="run-now", icon="play_arrow", permissions=["operate"],
-        dialog={
-            "title": "Run this schedule now?",
-            "description": "Its task is submitted at once, beside the times at which it is due anyway. It is not while "
-            "the task of its previous run has not ended.",
-            "form_class": None,
-            "form_submit_text": "Run it now",
-        },
+        dialog=_RUN,
     )  # fmt: skip
     def run_it(self, request: HttpRequest, form: Form, object_id: str) -> HttpResponse:
         """Submit the schedule's task."""
@@ -128,13 +137,7 @@ class PeriodicTaskAdmin(beat.PeriodicTaskAdmin, AuditedAdmin):
 
     @action(
         description="Run now…", url_path="run-this-now", icon="play_arrow", permissions=["operate"],
-        dialog={
-            "title": "Run this schedule now?",
-            "description": "Its task is submitted at once, beside the times at which it is due anyway. It is not while "
-            "the task of its previous run has not ended.",
-            "form_class": None,
-            "form_submit_text": "Run it now",
-        },
+        dialog=_RUN,
     )  # fmt: skip
     def run_this(self, request: HttpRequest, form: Form, object_id: str) -> HttpResponse:
         """Submit the schedule's task."""
@@ -142,13 +145,7 @@ class PeriodicTaskAdmin(beat.PeriodicTaskAdmin, AuditedAdmin):
 
     @action(
         description="Switch on or off…", url_path="turn", icon="power_settings_new", permissions=["operate"],
-        dialog={
-            "title": "Switch this schedule?",
-            "description": "On becomes off, and off becomes on. A task that runs goes on; what a schedule misses while "
-            "it is off is not made up for.",
-            "form_class": None,
-            "form_submit_text": "Switch it",
-        },
+        dialog=_TURN,
     )  # fmt: skip
     def turn(self, request: HttpRequest, form: Form, object_id: str) -> HttpResponse:
         """Switch the schedule on or off."""
@@ -156,13 +153,7 @@ class PeriodicTaskAdmin(beat.PeriodicTaskAdmin, AuditedAdmin):
 
     @action(
         description="Switch on or off…", url_path="turn-this", icon="power_settings_new", permissions=["operate"],
-        dialog={
-            "title": "Switch this schedule?",
-            "description": "On becomes off, and off becomes on. A task that runs goes on; what a schedule misses while "
-            "it is off is not made up for.",
-            "form_class": None,
-            "form_submit_text": "Switch it",
-        },
+        dialog=_TURN,
     )  # fmt: skip
     def turn_this(self, request: HttpRequest, form: Form, object_id: str) -> HttpResponse:
         """Switch the schedule on or off."""

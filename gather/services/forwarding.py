@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-import pycurl
 from django.conf import settings
 
 from gather.models import ReceivedEvent
@@ -23,7 +22,6 @@ SECRET_HEADER: Final = "X-Internal-Secret"  # noqa: S105 -- a header's name
 _ANSWER_BYTES: Final = 65_536
 _SECONDS: Final = 10.0
 _CONNECT_SECONDS: Final = 5.0
-_CUT_SHORT: Final = frozenset((pycurl.E_WRITE_ERROR, pycurl.E_FILESIZE_EXCEEDED))
 
 
 class ForwardingFailed(Exception):
@@ -95,17 +93,10 @@ def _post(address: str, port: int, body: bytes) -> int:
         follow=False,
     )
     try:
-        handle.begin(address)
-        handle.curl.setopt(pycurl.POST, 1)
-        handle.curl.setopt(pycurl.POSTFIELDS, body)
-        try:
-            handle.curl.perform()
-        except pycurl.error as error:
-            code, message = error.args[0], str(error.args[1])
-            # Of an answer that is too long the status has been read, and nothing else counts.
-            if code not in _CUT_SHORT or not handle.status:
-                outcome, detail = handle.failure(code, message)
-                raise ForwardingFailed(f"{outcome.description} ({detail})") from error
+        failure = handle.post(address, body)
+        if failure is not None:
+            outcome, detail = failure
+            raise ForwardingFailed(f"{outcome.description} ({detail})")
         if not 200 <= handle.status < 300:
             raise ForwardingFailed(f"The WebSocket server answered with HTTP {handle.status}")
         return handle.status

@@ -25,6 +25,7 @@ from .outcomes import Outcome
 SLOW_BYTES_PER_SECOND: Final = 100
 _SOCKET_BAD: Final[int] = pycurl.SOCKET_BAD
 _BUFFER_BYTES: Final = 262_144
+_CUT_SHORT: Final = frozenset((pycurl.E_WRITE_ERROR, pycurl.E_FILESIZE_EXCEEDED))
 _WEB: Final = pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS
 
 # Numbers of libcurl's CURLcode (libcurl-errors(3)); pycurl does not name them all.
@@ -127,6 +128,25 @@ class GuardedHandle:
         self.curl.setopt(pycurl.URL, url)
         if seconds is not None:
             self.curl.setopt(pycurl.TIMEOUT_MS, max(1, math.ceil(seconds * 1000)))
+
+    def post(self, url: str, body: bytes) -> tuple[Outcome, str] | None:
+        """POST a body, used alone, and return class and sentence of a transfer that failed.
+
+        An answer that the reader cut short, or that was longer than the limit, has not failed: its status was read.
+
+        Args:
+            url: as for ``begin``.
+        """
+        self.begin(url)
+        self.curl.setopt(pycurl.POST, 1)
+        self.curl.setopt(pycurl.POSTFIELDS, body)
+        try:
+            self.curl.perform()
+        except pycurl.error as error:
+            code = error.args[0]
+            if code not in _CUT_SHORT or not self.status:
+                return self.failure(code, str(error.args[1]))
+        return None
 
     def failure(self, code: int, message: str) -> tuple[Outcome, str]:
         """Return class and sentence of a transfer that ended with a libcurl error."""

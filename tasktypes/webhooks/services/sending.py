@@ -7,7 +7,6 @@ import uuid
 from dataclasses import dataclass
 from typing import Any, Final
 
-import pycurl
 from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Coalesce, Now
@@ -34,7 +33,6 @@ from tasktypes.webhooks.models import DeliveryState, WebhookEvent
 _ANSWER_BYTES: Final = 65_536
 _CONNECT_SECONDS: Final = 5.0
 _ATTEMPTS_KEPT: Final = 100
-_CUT_SHORT: Final = frozenset((pycurl.E_WRITE_ERROR, pycurl.E_FILESIZE_EXCEEDED))
 _HOPELESS: Final = frozenset((Outcome.BLOCKED_ADDRESS, Outcome.BAD_URL))
 _GONE: Final = 410
 
@@ -142,19 +140,11 @@ def post(url: str, body: bytes, *, event_id: str, live_secrets: list[str]) -> Tr
         follow=False,
     )
     try:
-        handle.begin(prepared)
-        handle.curl.setopt(pycurl.POST, 1)
-        handle.curl.setopt(pycurl.POSTFIELDS, body)
-        try:
-            handle.curl.perform()
-        except pycurl.error as error:
-            code, message = error.args[0], str(error.args[1])
-            # Of an answer that is too long the status has been read, and nothing else counts.
-            if code not in _CUT_SHORT or not handle.status:
-                outcome, detail = handle.failure(code, message)
-                sentence = f"{outcome.description} ({detail})"
-                status = handle.status or None
-                return Try(status, time.monotonic() - began, sentence, hopeless=outcome in _HOPELESS)
+        failure = handle.post(prepared, body)
+        if failure is not None:
+            outcome, detail = failure
+            sentence = f"{outcome.description} ({detail})"
+            return Try(handle.status or None, time.monotonic() - began, sentence, hopeless=outcome in _HOPELESS)
         return _judge(handle.status, time.monotonic() - began)
     finally:
         handle.close()
