@@ -157,6 +157,10 @@ class CassetteReader:
         """Return the answer to a request; the address is without secrets."""
         return self._exchanges.get((method, url))
 
+    def exchanges(self) -> Iterator[dict[str, Any]]:
+        """Yield the answer to each request of a source."""
+        yield from self._exchanges.values()
+
     def page(self, key: str) -> dict[str, Any] | None:
         """Return a page that an engine with a client of its own gave."""
         return self._pages.get(key)
