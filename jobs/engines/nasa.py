@@ -72,7 +72,8 @@ class NasaEngine(RemoteEngine):
         answer = self.ask(web, "/search", params)
         collection = answer.data.child("collection")
         waits, found = [answer.wait], []
-        for item in collection.children("items"):
+        items = collection.children("items")
+        for item in items:
             facts = item.children("data")
             if not facts:
                 raise item.changed("data", "is empty")
@@ -83,6 +84,10 @@ class NasaEngine(RemoteEngine):
             candidate = _candidate(facts[0], links, options.size)
             if candidate is not None:
                 found.append(candidate)
+        # An image without links may be there all the same, or be gone; that all of them lack links, and some are gone,
+        # is the field that has another name.
+        if len(found) < len(items) and not any(item.has("links") for item in items):
+            raise items[0].changed("links")
         total = collection.child("metadata").whole("total_hits")
         # One page has no links; of several, even the last one has a "prev".
         links_to = collection.children("links", absent=total <= page * PAGE_SIZE)

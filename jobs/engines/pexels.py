@@ -54,6 +54,7 @@ class PexelsEngine(KeyedEngine):
         """Return one page; the cursor is its number."""
         options = own_options(query.options, PexelsOptions)
         page = page_number(cursor, self.name, last=10_000)
+        size = max(PAGE_MIN, min(query.limit, PAGE_MAX))
         (key,) = self.keys()
         answer = self.ask(
             web,
@@ -65,7 +66,7 @@ class PexelsEngine(KeyedEngine):
                 "color": options.color,
                 "locale": options.locale,
                 "page": page,
-                "per_page": max(PAGE_MIN, min(query.limit, PAGE_MAX)),
+                "per_page": size,
             },
             headers={"authorization": key},
         )
@@ -73,6 +74,9 @@ class PexelsEngine(KeyedEngine):
         candidates = tuple(filter(None, (_candidate(each, options.rendition) for each in photos)))
         # An address beyond the last page is never asked for: an empty page ends the search whatever comes with it.
         more = bool(photos) and answer.data.text("next_page", null=True, absent=True) != ""
+        # Only the last page has none. Later pages may end sooner than the total claims, the first one does not.
+        if photos and page == 1 and not more and (answer.data.number("total_results", absent=True) or 0) > size:
+            raise answer.data.changed("next_page")
         return Page(candidates, str(page + 1) if more else None, answer.wait)
 
     def words(self, refusal: Node) -> str:

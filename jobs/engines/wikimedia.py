@@ -80,8 +80,7 @@ class WikimediaEngine(RemoteEngine):
         answer = self.ask(web, "/w/api.php", params | _place(cursor))
         _check(answer)
         found = tuple(_candidate(file, info, self.homepage) for file, info in _files(answer.data))
-        onward = answer.data.child("continue", absent=True).value if answer.data.has("continue") else None
-        return Page(found, json.dumps(onward, separators=(",", ":")) if onward else None, answer.wait)
+        return Page(found, _onward(answer.data), answer.wait)
 
     def words(self, refusal: Node) -> str:
         """Return what the source says in its error, as text."""
@@ -115,13 +114,26 @@ def _place(cursor: str | None) -> dict[str, Param]:
     except ValueError:
         value = None
     # Only continuations, so that a cursor can turn the request into nothing else.
-    known = isinstance(value, dict) and all(
-        (name == "continue" or name.startswith(("gsr", "ii"))) and type(each) in (str, int)
-        for name, each in value.items()
-    )
-    if not value or not known:
+    if not value or not isinstance(value, dict) or not all(_continues(name, each) for name, each in value.items()):
         raise EngineError("The cursor is not one of wikimedia; start the search anew.")
     return dict(value)
+
+
+def _onward(data: Node) -> str | None:
+    """Return the cursor of the next page; None where this was the last."""
+    if not data.has("continue"):
+        return None
+    onward = data.child("continue")
+    value = dict(onward.value) if isinstance(onward.value, dict) else {}
+    for name, each in value.items():
+        if not _continues(name, each):
+            raise onward.changed(name, "is no continuation that is known")
+    return json.dumps(value, separators=(",", ":")) if value else None
+
+
+def _continues(name: str, value: object) -> bool:
+    """Tell whether a parameter is one that asks for what comes next."""
+    return (name == "continue" or name.startswith(("gsr", "ii"))) and type(value) in (str, int)
 
 
 def _check(answer: Answer) -> None:

@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
 from typing import Final
 
-from jobs.engines import Engine, EngineError, EngineUnavailable, Page, Query, Web
+from jobs.engines import Engine, EngineError, EngineUnavailable, FormatChanged, Page, Query, Web
 from jobs.engines.quota import QuotaWatch
 from jobs.fetch.cassettes import CassetteError
 from jobs.services.engine_state import Gate, answered, failed, gate, is_open, refused
@@ -73,7 +73,9 @@ class EnginePages:
             raise PermanentFailure(error.message) from error
         except EngineError as error:
             if self._shared:
-                refused(self._gate, error.message, private=self._query.keyword)
+                # A changed format is told by the names of fields alone, one of which may be what was looked for.
+                private = "" if isinstance(error, FormatChanged) else self._query.keyword
+                refused(self._gate, error.message, private=private)
             raise PermanentFailure(error.message) from error
         if self._shared:
             answered(self._gate, wait=page.wait, quota=self._web.take())
