@@ -9,6 +9,12 @@ it (docs/engines/writing-an-engine.md)::
             Answer("https://shelf.example/api/search?page=1", {"pictures": [...], "pages": 2}),
             Answer("https://shelf.example/api/search?page=2", {"pictures": [...], "pages": 2}),
         )
+
+or, where the answers are on a cassette (``pixtasks.testing.record`` makes one)::
+
+    class TestShelf(EngineContract):
+        engine = ShelfEngine()
+        cassette = Path(__file__).with_name("foxes")
 """
 
 from __future__ import annotations
@@ -18,6 +24,8 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
+from functools import partial
+from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
@@ -27,10 +35,13 @@ from pydantic import BaseModel
 
 from jobs.engines import Candidate, Engine, EngineError, EngineUnavailable, Page, Query, WebError, parse_options
 from jobs.engines.addresses import clean_url
+from jobs.engines.keys import keyless
 from pixtasks.common.errors import InvalidInput
 
+from .cassettes import answers_on, asked_for
 from .network import no_network
 from .recorded import Answer, RecordedWeb, recorded
+from .renaming import fields_of, renamed
 
 __all__ = ["Answer", "EngineContract", "RecordedWeb"]
 
@@ -46,16 +57,35 @@ class EngineContract:
         engine: an instance.
         answers: how its source answers a search for ``keyword``, until its last page; none for an engine that asks
             nobody.
+        cassette: folder with further answers; its first keyword, its options and its limit are those of the search
+            where the class says nothing else.
         keyword, options, limit: of the search; the options as a job would hold them.
         pages_max: pages after which the search must have ended.
+        may_be_absent: fields of the answers that the source itself leaves out where they mean nothing, such as the
+            address of a next page: "paging.next". Entries of a list are written "pictures[].file".
     """
 
     engine: ClassVar[Engine]
     answers: ClassVar[Sequence[Answer]] = ()
+    cassette: ClassVar[Path | None] = None
     keyword: ClassVar[str] = "fox"
     options: ClassVar[Mapping[str, object]] = {}
     limit: ClassVar[int] = 100
     pages_max: ClassVar[int] = 100
+    may_be_absent: ClassVar[Sequence[str]] = ()
+
+    def __init_subclass__(cls, **kwargs: object) -> None:
+        super().__init_subclass__(**kwargs)
+        if cls.cassette is None:
+            return
+        asked = asked_for(cls.cassette, cls.engine.name)
+        cls.answers = (*cls.answers, *answers_on(cls.cassette))
+        if "keyword" not in vars(cls) and asked.keywords:
+            cls.keyword = asked.keywords[0]
+        if "options" not in vars(cls):
+            cls.options = asked.options
+        if "limit" not in vars(cls):
+            cls.limit = asked.limit
 
     @pytest.fixture(autouse=True)
     def _django(self) -> None:
@@ -82,7 +112,7 @@ class EngineContract:
         """Return a page of the search."""
         options = parse_options(self.engine, self.options)
         query = Query(self.keyword, self.engine.name, self.limit, options)
-        with no_network(allowed=lambda: web.busy):
+        with no_network(allowed=lambda: web.busy), keyless():
             return self.engine.search(query, cursor, web)
 
     def pages(self, web: RecordedWeb) -> list[Page]:
@@ -97,6 +127,13 @@ class EngineContract:
             assert cursor not in seen, f"the cursor {cursor!r} comes twice: the search goes in a circle"
             seen.add(cursor)
         raise AssertionError(f"the search has not ended after {self.pages_max} pages")
+
+    def _outcome(self, web: RecordedWeb) -> tuple[int, str]:
+        """Return how many images the search brings, and what it failed with."""
+        try:
+            return sum(len(page.candidates) for page in self.pages(web)), ""
+        except EngineError as error:
+            return 0, str(error)
 
     # --- what it is -------------------------------------------------------------------------------------------------
 
@@ -204,6 +241,23 @@ class EngineContract:
         except EngineError:
             return
         assert page.candidates == ()
+
+    def test_a_renamed_field_is_named_and_no_image_lost_without_a_word(self, source: RecordedWeb) -> None:
+        whole = sum(len(page.candidates) for page in self.pages(source))
+        known = dict.fromkeys(field for answer in self.answers for field in fields_of(answer))
+        for field in (each for each in known if each not in self.may_be_absent):
+            source.alter = partial(renamed, field=field)
+            found, said = self._outcome(source)
+            if said:
+                name = field.rpartition(".")[2].removesuffix("[]")
+                assert name in said, f"{field} renamed: the error does not name it: {said}"
+                continue
+            assert found >= whole, (
+                f"{field} renamed: {whole - found} of {whole} images are lost without a word. Read it so that its "
+                "absence is an error, or list it in may_be_absent where the source leaves it out by itself"
+            )
+        source.alter = None
+        source.unknown.clear()
 
 
 def _check(candidate: Candidate) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -40,6 +40,15 @@ class Answer:
         same = (own.scheme, own.netloc, own.path or "/") == (asked.scheme, asked.netloc, asked.path or "/")
         return same and given.issuperset(parse_qsl(own.query, keep_blank_values=True))
 
+    def likeness(self, url: str) -> tuple[int, int, int]:
+        """Return how well it answers a request for something similar, to be compared; -1 first: not at all."""
+        own, asked = urlsplit(self.url), urlsplit(url)
+        if (own.scheme, own.netloc, own.path or "/") != (asked.scheme, asked.netloc, asked.path or "/"):
+            return (-1, 0, 0)
+        mine, given = parse_qsl(own.query, keep_blank_values=True), parse_qsl(asked.query, keep_blank_values=True)
+        values = {value for _, value in mine} & {value for _, value in given}
+        return (len(set(mine) & set(given)), len(values), -len(mine))
+
     def content(self) -> tuple[str, bytes]:
         """Return the content type and the bytes."""
         if isinstance(self.body, bytes):
@@ -56,16 +65,19 @@ class RecordedWeb:
         asked: the addresses, in order.
         unknown: those of them that nothing was recorded for; they are answered with 404.
         instead: what every request is answered with, or fails with, while it is set.
+        alter: changes every recorded answer before it is sent, while it is set.
         busy: whether a request is under way.
     """
 
-    def __init__(self, client: WebClient, origin: str) -> None:
+    def __init__(self, client: WebClient, origin: str, *, loosely: bool = False) -> None:
         self.asked: list[str] = []
         self.unknown: list[str] = []
         self.instead: Answer | WebError | None = None
+        self.alter: Callable[[Answer], Answer] | None = None
         self.busy = False
         self._client = client
         self._origin = origin
+        self._loosely = loosely
 
     def get(
         self,
@@ -90,16 +102,25 @@ class RecordedWeb:
         """Return the recorded answer to an address."""
         if isinstance(self.instead, Answer):
             return self.instead
-        fitting = [each for each in answers if each.fits(url)]
+        if self._loosely:
+            answers = [max(answers, key=lambda each: each.likeness(url))] if answers else []
+            fitting = [each for each in answers if each.likeness(url)[0] >= 0]
+        else:
+            fitting = [each for each in answers if each.fits(url)]
         if not fitting:
             self.unknown.append(url)
             return Answer(url, status=404)
-        return max(fitting, key=lambda each: len(parse_qsl(urlsplit(each.url).query, keep_blank_values=True)))
+        found = max(fitting, key=lambda each: len(parse_qsl(urlsplit(each.url).query, keep_blank_values=True)))
+        return self.alter(found) if self.alter else found
 
 
 @contextmanager
-def recorded(answers: Sequence[Answer]) -> Iterator[RecordedWeb]:
-    """Serve the answers on a free port of loopback, and give the web client that is led to them."""
+def recorded(answers: Sequence[Answer], *, loosely: bool = False) -> Iterator[RecordedWeb]:
+    """Serve the answers on a free port of loopback, and give the web client that is led to them.
+
+    Args:
+        loosely: where nothing was recorded for an address, take the answer to the most similar one of its path.
+    """
     webs: list[RecordedWeb] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -122,7 +143,7 @@ def recorded(answers: Sequence[Answer]) -> Iterator[RecordedWeb]:
     limits = FetchLimits(max_redirects=0, connect_seconds=10, total_seconds=30)
     try:
         with WebClient(AddressPolicy([f"127.0.0.1:{server.server_port}"]), limits) as client:
-            webs.append(RecordedWeb(client, f"http://127.0.0.1:{server.server_port}"))
+            webs.append(RecordedWeb(client, f"http://127.0.0.1:{server.server_port}", loosely=loosely))
             yield webs[0]
     finally:
         server.shutdown()

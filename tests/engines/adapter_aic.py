@@ -5,7 +5,6 @@ from __future__ import annotations
 from jobs.engines import Candidate
 
 from .adapters import Adapter
-from .sources import Reply
 
 SEARCH = "/api/v1/artworks/search"
 IMAGE = "https://www.artic.edu/iiif/2/ab12cd34-0000-0000-0000-000000016568/full"
@@ -13,8 +12,7 @@ IMAGE = "https://www.artic.edu/iiif/2/ab12cd34-0000-0000-0000-000000016568/full"
 ADAPTER = Adapter(
     name="aic",
     search=SEARCH,
-    pages=(Reply(SEARCH, "first.json", {"page": "1"}), Reply(SEARCH, "last.json", {"page": "2"})),
-    empty=(Reply(SEARCH, "empty.json"),),
+    turns=("page",),
     asks={"q": "red fox", "page": "1", "limit": "100"},
     found=(("16568", "16569"), ("16568", "16571")),
     first=Candidate(
@@ -43,7 +41,7 @@ ADAPTER = Adapter(
     unlicensed="16569",
     html_creator=None,
     needed=tuple(
-        ("first.json", field)
+        ("", field)
         for field in (
             "data",
             "pagination",
@@ -59,8 +57,7 @@ ADAPTER = Adapter(
             "data[0].thumbnail",
         )
     ),
-    refusal=(400, "invalid.json", "Limit must be a number"),
-    options={"public_domain": False},
+    refusal="Limit must be a number",
     bad_options=({"width": 500}, {"public_domain": "maybe"}, {"size": "large"}),
     good_options=(({}, {"query[term][is_public_domain]": "true"}), ({"width": 1686}, {"q": "red fox"})),
 )

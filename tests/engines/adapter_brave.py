@@ -5,15 +5,13 @@ from __future__ import annotations
 from jobs.engines import Candidate
 
 from .adapters import Adapter
-from .sources import Reply
 
 SEARCH = "/res/v1/images/search"
 
 ADAPTER = Adapter(
     name="brave",
     search=SEARCH,
-    pages=(Reply(SEARCH, "only.json"),),
-    empty=(Reply(SEARCH, "empty.json"),),
+    turns=(),
     asks={"q": "red fox", "count": "200", "country": "ALL", "search_lang": "en", "safesearch": "strict"},
     found=(("https://pictures.test/fox-1.jpg", "https://pictures.test/fox-2.jpg"),),
     first=Candidate(
@@ -29,9 +27,8 @@ ADAPTER = Adapter(
     duplicate="https://pictures.test/fox-1.jpg",
     unlicensed="https://pictures.test/fox-1.jpg",
     html_creator=None,
-    needed=tuple(("only.json", field) for field in ("results", "results[0].properties", "results[1].properties.url")),
-    refusal=(422, "invalid.json", "VALIDATION: Unable to validate request parameter(s)"),
-    unauthorized="token.json",
+    needed=tuple(("", field) for field in ("results", "results[0].properties", "results[1].properties.url")),
+    refusal="VALIDATION: Unable to validate request parameter(s)",
     settings={"PIXTASKS_BRAVE_API_KEY": "brave-key"},
     secrets=("brave-key",),
     bad_options=({"country": "Germany"}, {"language": "German"}, {"safe_search": "moderate"}, {"offset": 1}),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from jobs.engines import Candidate
 
 from .adapters import Adapter
-from .sources import Reply
 
 SEARCH = "/api/artworks/"
 IMAGE = "https://openaccess-cdn.clevelandart.org/1949.101/1949.101"
@@ -14,8 +13,7 @@ CREATORS = "Albrecht Dürer (German, 1471–1528); Workshop"
 ADAPTER = Adapter(
     name="cleveland",
     search=SEARCH,
-    pages=(Reply(SEARCH, "first.json", {"skip": "0"}), Reply(SEARCH, "last.json", {"skip": "3"})),
-    empty=(Reply(SEARCH, "empty.json"),),
+    turns=("skip",),
     asks={"q": "red fox", "has_image": "1", "limit": "100", "skip": "0"},
     found=(("101", "102"), ("101", "104")),
     first=Candidate(
@@ -39,7 +37,7 @@ ADAPTER = Adapter(
     unlicensed="102",
     html_creator=("101", CREATORS, ""),
     needed=tuple(
-        ("first.json", field)
+        ("", field)
         for field in (
             "data",
             "info",
@@ -54,8 +52,7 @@ ADAPTER = Adapter(
             "data[0].url",
         )
     ),
-    refusal=(422, "invalid.json", "value is not a valid integer"),
-    options={"cc0": False},
+    refusal="value is not a valid integer",
     bad_options=({"size": "full"}, {"type": ""}, {"cc0": "maybe"}),
     good_options=(
         ({}, {"cc0": "1"}),

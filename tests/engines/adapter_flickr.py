@@ -5,21 +5,14 @@ from __future__ import annotations
 from jobs.engines import Candidate
 
 from .adapters import Adapter
-from .sources import Reply
 
 REST = "/services/rest/"
-LICENSES = Reply(REST, "licenses.json", {"method": "flickr.photos.licenses.getInfo"})
 SEARCH = {"method": "flickr.photos.search"}
 
 ADAPTER = Adapter(
     name="flickr",
     search=REST,
-    pages=(
-        LICENSES,
-        Reply(REST, "first.json", SEARCH | {"page": "1"}),
-        Reply(REST, "last.json", SEARCH | {"page": "2"}),
-    ),
-    empty=(LICENSES, Reply(REST, "empty.json", SEARCH)),
+    turns=("method", "page"),
     asks=SEARCH | {
         "api_key": "flickr+key", "text": "red fox", "license": "4,5,9,10,11,12", "media": "photos", "content_type": "1",
         "safe_search": "1", "per_page": "100", "format": "json", "nojsoncallback": "1",
@@ -46,17 +39,17 @@ ADAPTER = Adapter(
     unlicensed="5003",
     html_creator=("5002", "Fox & Co", "https://www.flickr.com/people/12345678@N00/"),
     needed=(
-        *(("licenses.json", field) for field in ("stat", "licenses", "licenses.license[4].id")),
-        ("licenses.json", "licenses.license[5].url"),
+        *(("licenses.getInfo", field) for field in ("stat", "licenses", "licenses.license[4].id")),
+        ("licenses.getInfo", "licenses.license[5].url"),
         *(
-            ("first.json", field)
+            ("page=1", field)
             for field in (
                 "stat", "photos", "photos.pages", "photos.photo", "photos.photo[0].id", "photos.photo[0].owner",
                 "photos.photo[1].title", "photos.photo[1].ownername", "photos.photo[2].license",
             )
         ),
     ),
-    refusal=(200, "invalid.json", "flickr failed (code 3: Parameterless searches have been disabled"),
+    refusal="flickr failed (code 3: Parameterless searches have been disabled",
     settings={"PIXTASKS_FLICKR_API_KEY": "flickr+key"},
     secrets=("flickr+key", "flickr%2Bkey"),
     bad_options=({"license": ["by"]}, {"license": "BY"}, {"size": "huge"}, {"type": "video"}, {"safe_search": True}),

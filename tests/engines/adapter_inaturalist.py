@@ -5,7 +5,6 @@ from __future__ import annotations
 from jobs.engines import Candidate
 
 from .adapters import Adapter
-from .sources import Reply
 
 SEARCH = "/v1/observations"
 PHOTO = "https://inaturalist-open-data.s3.amazonaws.com/photos/71"
@@ -13,8 +12,7 @@ PHOTO = "https://inaturalist-open-data.s3.amazonaws.com/photos/71"
 ADAPTER = Adapter(
     name="inaturalist",
     search=SEARCH,
-    pages=(Reply(SEARCH, "last.json", {"id_below": "9003"}), Reply(SEARCH, "first.json")),
-    empty=(Reply(SEARCH, "empty.json"),),
+    turns=("id_below",),
     asks={"taxon_name": "red fox", "photos": "true", "quality_grade": "research", "order_by": "id", "order": "desc"},
     found=(("71", "72", "73"), ("71", "74")),
     first=Candidate(
@@ -40,7 +38,7 @@ ADAPTER = Adapter(
     unlicensed="73",
     html_creator=None,
     needed=tuple(
-        ("first.json", field)
+        ("", field)
         for field in (
             "results",
             "total_results",
@@ -57,8 +55,7 @@ ADAPTER = Adapter(
             "results[0].photos[0].attribution",
         )
     ),
-    refusal=(422, "invalid.json", "Unknown taxon_name red fox"),
-    options={"license": []},
+    refusal="Unknown taxon_name red fox",
     bad_options=({"license": ["PDM"]}, {"match": "genus"}, {"quality_grade": "best"}, {"place": 0}, {"size": "square"}),
     good_options=(
         ({}, {"photo_license": "cc0,cc-by"}),

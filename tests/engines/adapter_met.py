@@ -5,18 +5,15 @@ from __future__ import annotations
 from jobs.engines import Candidate
 
 from .adapters import Adapter
-from .sources import Reply
 
 SEARCH = "/public/collection/v1/search"
 WORK = "/public/collection/v1/objects/{}"
 IMAGE = "https://images.metmuseum.org/CRDImages/ep"
-WORKS = tuple(Reply(WORK.format(each), f"object-{each}.json") for each in (436532, 436533, 436534, 436535))
 
 ADAPTER = Adapter(
     name="met",
     search=SEARCH,
-    pages=(Reply(SEARCH, "search.json"), *WORKS, Reply(WORK.format(500001), "gone.json", status=404)),
-    empty=(Reply(SEARCH, "empty.json"),),
+    turns=(),
     asks={"q": "red fox", "hasImages": "true"},
     found=(("436532", "436534"), ("436532", "436535")),
     first=Candidate(
@@ -43,14 +40,14 @@ ADAPTER = Adapter(
     unlicensed="",
     html_creator=None,
     needed=(
-        ("search.json", "objectIDs"),
-        ("search.json", "total"),
+        ("", "objectIDs"),
+        ("", "total"),
         *(
-            ("object-436532.json", field)
+            ("objects/436532", field)
             for field in ("isPublicDomain", "objectID", "primaryImage", "title", "artistDisplayName", "objectURL")
         ),
     ),
-    refusal=(400, "invalid.json", "A q query parameter is required"),
+    refusal="A q query parameter is required",
     bad_options=({"department": 0}, {"department": "Egypt"}, {"medium": ""}, {"license": ["BY"]}),
     good_options=(
         (

@@ -5,7 +5,6 @@ from __future__ import annotations
 from jobs.engines import Candidate
 
 from .adapters import Adapter
-from .sources import Reply
 
 SEARCH = "/search"
 IMAGE = "https://images-assets.nasa.gov/image/KSC%202009%201/KSC%202009%201"
@@ -13,12 +12,7 @@ IMAGE = "https://images-assets.nasa.gov/image/KSC%202009%201/KSC%202009%201"
 ADAPTER = Adapter(
     name="nasa",
     search=SEARCH,
-    pages=(
-        Reply(SEARCH, "first.json", {"page": "1"}),
-        Reply(SEARCH, "last.json", {"page": "2"}),
-        Reply("/asset/PIA00001", "asset-PIA00001.json"),
-    ),
-    empty=(Reply(SEARCH, "empty.json"),),
+    turns=("page",),
     asks={"q": "red fox", "media_type": "image", "page": "1", "page_size": "25"},
     found=(("KSC 2009 1", "PIA00001"), ("KSC 2009 1", "S92-1")),
     first=Candidate(
@@ -38,7 +32,7 @@ ADAPTER = Adapter(
     html_creator=None,
     needed=(
         *(
-            ("first.json", field)
+            ("", field)
             for field in (
                 "collection",
                 "collection.items",
@@ -51,9 +45,9 @@ ADAPTER = Adapter(
                 "collection.items[0].links[0].href",
             )
         ),
-        ("asset-PIA00001.json", "collection.items[0].href"),
+        ("asset/PIA00001", "collection.items[0].href"),
     ),
-    refusal=(400, "invalid.json", "Expected 'q' text search parameter or other keywords"),
+    refusal="Expected 'q' text search parameter or other keywords",
     bad_options=({"size": "thumb"}, {"center": "J P L"}, {"year_start": 1492}, {"license": ["CC0"]}),
     good_options=(
         (

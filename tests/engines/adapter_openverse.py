@@ -5,7 +5,6 @@ from __future__ import annotations
 from jobs.engines import Candidate
 
 from .adapters import Adapter
-from .sources import Reply
 
 SEARCH = "/v1/images/"
 FOX = "0aff3595-8168-440b-83ff-7a80b65dea42"
@@ -14,8 +13,7 @@ LICENSE = "https://creativecommons.org/licenses/by-sa/4.0/"
 ADAPTER = Adapter(
     name="openverse",
     search=SEARCH,
-    pages=(Reply(SEARCH, "first.json", {"page": "1"}), Reply(SEARCH, "last.json", {"page": "2"})),
-    empty=(Reply(SEARCH, "empty.json"),),
+    turns=("page",),
     asks={"q": "red fox", "page": "1", "page_size": "20", "mature": "false", "filter_dead": "true"},
     found=(
         (FOX, "4bc43a04-ef46-4544-a0c1-63c63f56e276", "7c829a03-fb24-4b57-9b03-65f43ed19395"),
@@ -44,7 +42,7 @@ ADAPTER = Adapter(
     unlicensed="",
     html_creator=None,
     needed=tuple(
-        ("first.json", field)
+        ("", field)
         for field in (
             "results",
             "page_count",
@@ -60,8 +58,7 @@ ADAPTER = Adapter(
             "results[0].tags[1].name",
         )
     ),
-    refusal=(400, "invalid.json", "'license' -> License 'X' does not exist"),
-    unauthorized="unauthorized.json",
+    refusal="'license' -> License 'X' does not exist",
     bad_options=(
         {"license": ["GPL"]},
         {"license": "BY"},

@@ -5,7 +5,6 @@ from __future__ import annotations
 from jobs.engines import Candidate
 
 from .adapters import Adapter
-from .sources import Reply
 
 SEARCH = "/v1/search"
 PHOTO = "https://images.pexels.com/photos/101/pexels-photo-101.jpeg"
@@ -13,8 +12,7 @@ PHOTO = "https://images.pexels.com/photos/101/pexels-photo-101.jpeg"
 ADAPTER = Adapter(
     name="pexels",
     search=SEARCH,
-    pages=(Reply(SEARCH, "first.json", {"page": "1"}), Reply(SEARCH, "last.json", {"page": "2"})),
-    empty=(Reply(SEARCH, "empty.json"),),
+    turns=("page",),
     asks={"query": "red fox", "page": "1", "per_page": "80"},
     found=(("101", "102", "103"), ("101", "104")),
     first=Candidate(
@@ -36,14 +34,13 @@ ADAPTER = Adapter(
     unlicensed="",
     html_creator=("102", "Fox & Co", "https://www.pexels.com/@jane"),
     needed=tuple(
-        ("first.json", field)
+        ("", field)
         for field in (
             "photos", "photos[0].id", "photos[0].src", "photos[1].src.original", "photos[2].photographer",
             "photos[1].url", "photos[0].width", "photos[0].height",
         )
     ),
-    refusal=(400, "invalid.json", "Bad Request: invalid color"),
-    unauthorized="unauthorized.json",
+    refusal="Bad Request: invalid color",
     settings={"PIXTASKS_PEXELS_API_KEY": "pexels-key"},
     secrets=("pexels-key",),
     bad_options=({"size": "huge"}, {"color": "#12"}, {"locale": "de"}, {"orientation": "tall"}, {"rendition": "tiny"}),

@@ -5,15 +5,13 @@ from __future__ import annotations
 from jobs.engines import Candidate
 
 from .adapters import Adapter
-from .sources import Reply
 
 SEARCH = "/api/"
 
 ADAPTER = Adapter(
     name="pixabay",
     search=SEARCH,
-    pages=(Reply(SEARCH, "first.json", {"page": "1"}), Reply(SEARCH, "last.json", {"page": "2"})),
-    empty=(Reply(SEARCH, "empty.json"),),
+    turns=("page",),
     asks={
         "key": "pixabay+key", "q": "red fox", "page": "1", "per_page": "100", "image_type": "photo",
         "safesearch": "true", "lang": "en", "order": "popular",
@@ -37,13 +35,13 @@ ADAPTER = Adapter(
     unlicensed="",
     html_creator=("202", "Fox & Co", "https://pixabay.com/users/48777/"),
     needed=tuple(
-        ("first.json", field)
+        ("", field)
         for field in (
             "hits", "totalHits", "hits[0].id", "hits[0].largeImageURL", "hits[1].pageURL", "hits[1].user",
             "hits[2].user_id",
         )
     ),
-    refusal=(400, "invalid.txt", '"per_page" is out of valid range'),
+    refusal='"per_page" is out of valid range',
     settings={"PIXTASKS_PIXABAY_API_KEY": "pixabay+key"},
     secrets=("pixabay+key", "pixabay%2Bkey"),
     bad_options=(

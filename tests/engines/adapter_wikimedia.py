@@ -5,7 +5,6 @@ from __future__ import annotations
 from jobs.engines import Candidate
 
 from .adapters import Adapter
-from .sources import Reply
 
 SEARCH = "/w/api.php"
 ORIGINAL = "https://upload.wikimedia.org/wikipedia/commons/1/16/Fox_study_6.jpg"
@@ -14,11 +13,7 @@ THUMB = "https://upload.wikimedia.org/wikipedia/commons/thumb/1/16/Fox_study_6.j
 ADAPTER = Adapter(
     name="wikimedia",
     search=SEARCH,
-    pages=(
-        Reply(SEARCH, "last.json", {"gsroffset": "50", "continue": "gsroffset||"}),
-        Reply(SEARCH, "first.json"),
-    ),
-    empty=(Reply(SEARCH, "empty.json"),),
+    turns=("gsroffset",),
     asks={
         "gsrsearch": "filetype:bitmap red fox",
         "gsrnamespace": "6",
@@ -58,7 +53,7 @@ ADAPTER = Adapter(
     unlicensed="55135",
     html_creator=("55132", "Jane Doe & friends", "https://commons.wikimedia.org/wiki/User:Jane_Doe"),
     needed=tuple(
-        ("first.json", field)
+        ("", field)
         for field in (
             "query",
             "query.pages",
@@ -71,7 +66,8 @@ ADAPTER = Adapter(
             "query.pages[1].imageinfo[0].extmetadata",
         )
     ),
-    refusal=(200, "invalid.json", 'badinteger: Invalid value "x" for integer parameter "gsroffset"'),
+    may_be_absent=("continue", "continue.gsroffset"),  # only the last page has none, and there is no total
+    refusal='badinteger: Invalid value "x" for integer parameter "gsroffset"',
     bad_options=({"width": 1279}, {"license": "CC0"}, {"filetype": "svg"}, {"min_width": 0}),
     good_options=(
         (

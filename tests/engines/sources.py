@@ -7,10 +7,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
-
-DATA = Path(__file__).parent / "data"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,13 +16,12 @@ class Reply:
 
     Attributes:
         path: of the requests that it answers.
-        body: name of a file in the engine's folder of ``data``, or the bytes themselves.
         query: parameters that a request must have for this answer; further ones are free.
         method: GET or POST.
     """
 
     path: str
-    body: str | bytes = b""
+    body: bytes = b""
     query: Mapping[str, str] = field(default_factory=dict)
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -50,7 +46,6 @@ class Source:
     def __init__(self) -> None:
         self.replies: list[Reply] = []
         self.asked: list[Asked] = []
-        self.folder = DATA
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
         self.port = self._server.server_port
@@ -58,19 +53,17 @@ class Source:
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         self._thread.start()
 
-    def play(self, engine: str, replies: Sequence[Reply]) -> None:
-        """Answer with these from now on; their files are in the folder of the engine."""
-        self.folder = DATA / engine
+    def play(self, replies: Sequence[Reply]) -> None:
+        """Answer with these from now on."""
         self.replies = list(replies)
         self.asked.clear()
 
-    def answer(self, asked: Asked) -> tuple[Reply, bytes]:
+    def answer(self, asked: Asked) -> Reply:
         self.asked.append(asked)
         for reply in self.replies:
             if (reply.method, reply.path) == (asked.method, asked.path) and reply.query.items() <= asked.query.items():
-                body = reply.body if isinstance(reply.body, bytes) else (self.folder / reply.body).read_bytes()
-                return reply, body
-        return Reply(asked.path, status=404), json.dumps({"detail": f"No recorded answer to {asked}"}).encode()
+                return reply
+        return Reply(asked.path, json.dumps({"detail": f"No recorded answer to {asked}"}).encode(), status=404)
 
     def stop(self) -> None:
         self._server.shutdown()
@@ -91,13 +84,13 @@ def _handler(source: Source) -> type[BaseHTTPRequestHandler]:
             parts = urlsplit(self.path)
             headers = {name.lower(): value for name, value in self.headers.items()}
             query = dict(parse_qsl(parts.query, keep_blank_values=True))
-            reply, body = source.answer(Asked(self.command, parts.path, query, headers, form))
+            reply = source.answer(Asked(self.command, parts.path, query, headers, form))
             self.send_response(reply.status)
             for name, value in {"Content-Type": reply.content_type, **reply.headers}.items():
                 self.send_header(name, value)
-            self.send_header("Content-Length", str(len(body)))
+            self.send_header("Content-Length", str(len(reply.body)))
             self.end_headers()
-            self.wfile.write(body)
+            self.wfile.write(reply.body)
 
         def log_message(self, *args: object) -> None:
             return

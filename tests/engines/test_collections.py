@@ -46,17 +46,17 @@ def test_a_collection_is_off_until_the_operator_lists_it(settings, name: str) ->
 
 
 def test_what_lies_too_deep_in_chicago_is_the_end_and_a_refusal_is_not(source: Source) -> None:
-    source.play("aic", [Reply(adapter_aic.SEARCH, "too-deep.json", status=403)])
+    source.play(adapter_aic.ADAPTER.replies("too deep"))
     assert ask(source, "aic", "11") == Page((), None)
     with pytest.raises(EngineError, match="You have requested too many results"):
         ask(source, "aic")
-    source.play("aic", [Reply(adapter_aic.SEARCH, b'{"detail": "Forbidden"}', status=403)])
+    source.play([Reply(adapter_aic.SEARCH, b'{"detail": "Forbidden"}', status=403)])
     with pytest.raises(EngineError, match="Forbidden"):
         ask(source, "aic", "11")
 
 
 def test_images_of_chicago_have_the_width_that_is_asked_for(source: Source) -> None:
-    source.play("aic", adapter_aic.ADAPTER.pages)
+    source.play(adapter_aic.ADAPTER.replies())
     first = ask(source, "aic", width=1686).candidates[0]
     assert "/full/1686,/0/" in first.image_url
     assert (first.width, first.height) == (1686, 1124)
@@ -65,7 +65,7 @@ def test_images_of_chicago_have_the_width_that_is_asked_for(source: Source) -> N
 
 
 def test_further_views_of_a_work_are_candidates_of_their_own(source: Source) -> None:
-    source.play("met", adapter_met.ADAPTER.pages)
+    source.play(adapter_met.ADAPTER.replies())
     page = ask(source, "met", additional_images=True)
     assert [each.external_id for each in page.candidates] == ["436532", "436532-1", "436532-2", "436534"]
     assert images(page) == ["DT436532.jpg", "DT1-a.jpg", "DT1-b.jpg", "DT436534.jpg"]
@@ -73,13 +73,13 @@ def test_further_views_of_a_work_are_candidates_of_their_own(source: Source) -> 
 
 def test_a_work_that_cannot_be_read_is_not_passed_over(source: Source) -> None:
     broken = Reply(adapter_met.WORK.format(436532), b'{"message": "Forbidden"}', status=403)
-    source.play("met", [broken, *adapter_met.ADAPTER.pages])
+    source.play([broken, *adapter_met.ADAPTER.replies()])
     with pytest.raises(EngineError, match=r"met refused the request .*Forbidden"):
         ask(source, "met")
 
 
 def test_only_photographs_of_the_wanted_licences_are_taken_from_an_observation(source: Source) -> None:
-    source.play("inaturalist", adapter_inaturalist.ADAPTER.pages)
+    source.play(adapter_inaturalist.ADAPTER.replies())
     assert [each.external_id for each in ask(source, "inaturalist").candidates] == ["71", "72"]
     page = ask(source, "inaturalist", license=["CC0"], size="original")
     assert images(page) == ["original.jpg"]
@@ -95,6 +95,6 @@ def test_only_photographs_of_the_wanted_licences_are_taken_from_an_observation(s
     ],
 )
 def test_the_nearest_rendition_there_is_gets_fetched(source: Source, size: str, files: list[str]) -> None:
-    source.play("nasa", adapter_nasa.ADAPTER.pages)
+    source.play(adapter_nasa.ADAPTER.replies())
     assert images(ask(source, "nasa", size=size)) == files
     assert [each.path for each in source.asked] == ["/search", "/asset/PIA00001", "/asset/GONE1"]

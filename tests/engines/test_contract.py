@@ -26,10 +26,9 @@ from jobs.fetch.web import WebClient
 from pixtasks.common.errors import InvalidInput
 from pixtasks.common.net.guard import AddressPolicy
 
-from .adapters import Adapter, adapters
-from .sources import DATA, Asked, Reply, Source
+from .adapters import KEYS, NO_JSON, NOTHING, PAGES, REFUSED, WAIT, WAIT_SECONDS, Adapter, adapters
+from .sources import Asked, Reply, Source
 
-KEYWORD = "red fox"
 PAGES_MAX = 10
 
 every = pytest.mark.parametrize("adapter", adapters(), ids=lambda adapter: adapter.name)
@@ -52,8 +51,8 @@ class Asking:
 
     def page(self, cursor: str | None = None, options: Any = None) -> Page:
         engine = resolve(self.adapter.name)
-        given = self.adapter.options if options is None else options
-        query = Query(KEYWORD, self.adapter.name, 100, parse_options(engine, given))
+        given = self.adapter.asked.options if options is None else options
+        query = Query(PAGES, self.adapter.name, self.adapter.asked.limit, parse_options(engine, given))
         return engine.search(query, cursor, self.web)
 
     def all(self) -> list[tuple[Candidate, ...]]:
@@ -67,7 +66,11 @@ class Asking:
         raise AssertionError(f"{self.adapter.name} has no last page")
 
     def play(self, *replies: Reply) -> None:
-        self.source.play(self.adapter.name, replies)
+        self.source.play(replies)
+
+    def case(self, name: str) -> None:
+        """Answer as the source did in this case."""
+        self.source.play(self.adapter.replies(name))
 
     def search(self, parameters: Mapping[str, str]) -> Asked:
         """Return the request that had these parameters; sources may be asked for something else before."""
@@ -77,7 +80,7 @@ class Asking:
 
     def fail(self, reply: Reply) -> None:
         """Answer searches with this, and everything else as recorded."""
-        self.play(reply, *self.adapter.pages)
+        self.play(reply, *self.adapter.replies())
 
 
 @pytest.fixture
@@ -88,7 +91,7 @@ def asking(adapter: Adapter, server: Source, settings) -> Iterator[Asking]:
     for name, value in adapter.settings.items():
         setattr(settings, name, value)
     web = WebClient(AddressPolicy([f"127.0.0.1:{server.port}"]), FetchLimits(connect_seconds=5, total_seconds=20))
-    server.play(adapter.name, adapter.pages)
+    server.play(adapter.replies())
     with web:
         yield Asking(adapter, server, web)
 
@@ -144,7 +147,7 @@ def test_an_image_on_two_pages_is_the_same_candidate(adapter: Adapter, asking: A
 
 @every
 def test_nothing_found_is_an_empty_last_page(adapter: Adapter, asking: Asking) -> None:
-    asking.play(*adapter.empty)
+    asking.case(NOTHING)
     page = asking.page()
     assert (page.candidates, page.next) == ((), None)
 
@@ -167,9 +170,9 @@ def test_an_author_in_html_is_read_as_text_and_link(adapter: Adapter, asking: As
 
 
 @every
-@pytest.mark.parametrize(("headers", "seconds"), [({}, None), ({"Retry-After": "7"}, 7.0)])
-def test_too_many_requests_is_worth_another_try(adapter, asking: Asking, headers, seconds) -> None:
-    asking.fail(Reply(adapter.search, b'{"detail": "Slow down"}', status=429, headers=headers))
+@pytest.mark.parametrize(("case", "seconds"), [(WAIT, None), (WAIT_SECONDS, 7.0)])
+def test_too_many_requests_is_worth_another_try(adapter, asking: Asking, case: str, seconds: float | None) -> None:
+    asking.case(case)
     with pytest.raises(EngineUnavailable) as caught:
         asking.page()
     assert caught.value.retry_after == seconds
@@ -184,10 +187,9 @@ def test_a_source_in_trouble_is_worth_another_try(adapter: Adapter, asking: Aski
 
 
 @every
-@pytest.mark.parametrize("status", [401, 403])
-def test_a_refused_key_is_final_and_names_the_setting(adapter: Adapter, asking: Asking, status: int) -> None:
-    body = adapter.unauthorized or b'{"message": "Not for you"}'
-    asking.fail(Reply(adapter.search, body, status=status))
+@pytest.mark.parametrize("case", KEYS)
+def test_a_refused_key_is_final_and_names_the_setting(adapter: Adapter, asking: Asking, case: str) -> None:
+    asking.case(case)
     with pytest.raises(EngineError, match=f"{adapter.name} refused the request") as caught:
         asking.page()
     assert not isinstance(caught.value, EngineUnavailable)
@@ -198,9 +200,8 @@ def test_a_refused_key_is_final_and_names_the_setting(adapter: Adapter, asking: 
 
 @every
 def test_a_refused_search_is_told_in_the_words_of_the_source(adapter: Adapter, asking: Asking) -> None:
-    status, file, words = adapter.refusal
-    asking.fail(Reply(adapter.search, file, status=status))
-    with pytest.raises(EngineError, match=re.escape(words)) as caught:
+    asking.case(REFUSED)
+    with pytest.raises(EngineError, match=re.escape(adapter.refusal)) as caught:
         asking.page()
     assert not isinstance(caught.value, EngineUnavailable)
     assert adapter.name in caught.value.message
@@ -208,13 +209,12 @@ def test_a_refused_search_is_told_in_the_words_of_the_source(adapter: Adapter, a
 
 
 @every
-@pytest.mark.parametrize(
-    ("body", "kind"),
-    [(b'{"results": [', "application/json"), (b"<html><body>Just a moment</body></html>", "text/html"), (b"", "")],
-    ids=["malformed", "html", "nothing"],
-)
-def test_what_is_not_json_is_said_to_be_none(adapter: Adapter, asking: Asking, body: bytes, kind: str) -> None:
-    asking.fail(Reply(adapter.search, body, content_type=kind))
+@pytest.mark.parametrize("case", [*NO_JSON, "no bytes"])
+def test_what_is_not_json_is_said_to_be_none(adapter: Adapter, asking: Asking, case: str) -> None:
+    if case in NO_JSON:
+        asking.case(case)
+    else:
+        asking.fail(Reply(adapter.search, content_type=""))
     with pytest.raises(EngineError, match=f"{adapter.name} did not answer with JSON") as caught:
         asking.page()
     assert not isinstance(caught.value, EngineUnavailable)
@@ -229,14 +229,14 @@ def test_json_of_another_kind_is_no_empty_result(adapter: Adapter, asking: Askin
 
 
 @pytest.mark.parametrize(
-    ("adapter", "file", "field"),
-    [(adapter, file, field) for adapter in adapters() for file, field in adapter.needed],
+    ("adapter", "part", "field"),
+    [(adapter, part, field) for adapter in adapters() for part, field in adapter.needed],
     ids=lambda value: value.name if isinstance(value, Adapter) else value,
 )
-def test_a_renamed_field_is_named(adapter: Adapter, asking: Asking, file: str, field: str) -> None:
-    recorded = json.loads((DATA / adapter.name / file).read_bytes())
-    changed = json.dumps(_renamed(recorded, field)).encode()
-    asking.play(*(replace(each, body=changed) if each.body == file else each for each in adapter.pages))
+def test_a_renamed_field_is_named(adapter: Adapter, asking: Asking, part: str, field: str) -> None:
+    body = adapter.body(part)
+    changed = json.dumps(_renamed(json.loads(body), field)).encode()
+    asking.play(*(replace(each, body=changed) if each.body == body else each for each in adapter.replies()))
     with pytest.raises(FormatChanged, match=re.escape(f"{adapter.name}: {field}")):
         asking.all()
 
@@ -244,11 +244,11 @@ def test_a_renamed_field_is_named(adapter: Adapter, asking: Asking, file: str, f
 @every
 def test_a_used_up_quota_is_told_with_the_page(adapter: Adapter, asking: Asking) -> None:
     quota = {"X-RateLimit-Limit": "60", "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "40"}
-    asking.play(*(replace(each, headers={**each.headers, **quota}) for each in adapter.pages))
+    asking.play(*(replace(each, headers={**each.headers, **quota}) for each in adapter.replies()))
     page = asking.page()
     assert page.candidates
     assert page.wait == 40.0
-    asking.play(*adapter.pages)
+    asking.case(PAGES)
     assert asking.page().wait is None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import os
 import re
 import subprocess
@@ -15,10 +16,13 @@ import pytest
 from jobs import engines as package
 from jobs.engines import EngineNotConfigured, engines, load_entry_points, parse_options, resolve
 from pixtasks.common.errors import InvalidInput
+from pixtasks.testing.cassettes import content_of
+
+from .sources import Reply, Source
 
 ROOT = Path(package.__file__).parents[2]
 PAGE = ROOT / "docs" / "engines" / "writing-an-engine.md"
-FILES = ("pyproject.toml", "pixtasks_shelf.py", "test_pixtasks_shelf.py")
+FILES = ("pyproject.toml", "pixtasks_shelf.py", "test_pixtasks_shelf.py", "my_settings.py")
 
 
 @pytest.fixture
@@ -57,15 +61,55 @@ def test_an_installed_package_adds_its_engine(folder: Path, monkeypatch: pytest.
 
 
 @pytest.mark.process
-def test_its_author_can_run_the_contract(folder: Path) -> None:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("DJANGO_", "PIXTASKS_"))}
+def test_its_author_can_record_its_source_and_run_the_contract(folder: Path) -> None:
+    source = Source()
+    source.play([Reply("/api/search", json.dumps(page(number)).encode(), {"page": str(number)}) for number in (1, 2)])
+    try:
+        options = ["--keyword", "red fox", "--options", '{"size": "large"}', "--through", source.origin]
+        allowed = {"PIXTASKS_FETCH_ALLOW": f"127.0.0.1:{source.port}", "SHELF_API_KEY": "shelf-key"}
+        said = run(folder, "pixtasks.testing.record", "pixtasks_shelf:ShelfEngine", "foxes", *options, **allowed)
+    finally:
+        source.stop()
+    assert "red fox: 2 pages" in said
+    assert source.asked[0].headers["authorization"] == "shelf-key"
+    assert b"shelf-key" not in b"".join(content_of(folder / "foxes").values())
+    said = run(folder, "pixtasks.testing.record", "pixtasks_shelf:ShelfEngine", "foxes", "--again")
+    assert "foxes: is as it would be recorded now." in said
+    said = run(folder, "pytest", "-q", "-p", "no:cacheprovider")
+    assert "failed" not in said and re.search(r"\b[67]\d passed", said), said
+
+
+def page(number: int) -> dict[str, object]:
+    """What the library that does not exist answers."""
+    return {
+        "pictures": [
+            {
+                "id": each,
+                "file": f"https://files.shelf.example/{each}.jpg",
+                "page": f"https://shelf.example/{each}",
+                "title": f"Fox {each}",
+                "author": "Ann",
+                "license": "CC BY 4.0",
+            }
+            for each in (number, number + 1)
+        ],
+        "pages": 2,
+    }
+
+
+def run(folder: Path, module: str, *arguments: str, **variables: str) -> str:
+    """Run a module in the package's folder, and return what it said."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("DJANGO_", "PIXTASKS_"))}
+    variables |= {"PYTHONPATH": str(ROOT), "PIXTASKS_DATA_DIR": str(folder / "data")}
+    if module != "pytest":
+        variables["DJANGO_SETTINGS_MODULE"] = "my_settings"
     ran = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
+        [sys.executable, "-m", module, *arguments],
         cwd=folder,
-        env=environment | {"PYTHONPATH": str(ROOT)},
+        env=inherited | variables,
         capture_output=True,
         text=True,
         timeout=300,
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert "failed" not in ran.stdout and re.search(r"\b3\d passed", ran.stdout), ran.stdout
+    return ran.stdout

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -29,8 +30,8 @@ from pixtasks.common.net.guard import AddressPolicy
 from pixtasks.common.net.limits import FetchLimits
 from pixtasks.settings import env
 
-from .adapters import Adapter, adapters
-from .sources import DATA, Reply, Source
+from .adapters import PAGES, Adapter, adapters
+from .sources import Reply, Source
 
 ADAPTERS = {adapter.name: adapter for adapter in adapters() if isinstance(engines[adapter.name], KeyedEngine)}
 KEYED = pytest.mark.parametrize("adapter", ADAPTERS.values(), ids=ADAPTERS)
@@ -62,9 +63,9 @@ def _sources(server: Source, settings) -> None:
 
 def search(
     name: str, server: Source, web: WebClient, *replies: Reply, keyword: str = "red fox", limit: int = 100,
-    cursor: str | None = None, **options: object,
+    cursor: str | None = None, case: str = PAGES, **options: object,
 ) -> Page:  # fmt: skip
-    server.play(name, replies or ADAPTERS[name].pages)
+    server.play(replies or ADAPTERS[name].replies(case))
     engine = resolve(name)
     return engine.search(Query(keyword, name, limit, engine.Options.model_validate(options)), cursor, web)
 
@@ -79,7 +80,7 @@ def test_a_missing_key_is_named_and_nobody_is_asked(adapter: Adapter, server: So
     with pytest.raises(EngineNotConfigured, match=" and ".join(adapter.settings).replace(" and ", ", ")) as caught:
         resolve(adapter.name)
     assert caught.value.missing == list(adapter.settings)
-    server.play(adapter.name, adapter.pages)
+    server.play(adapter.replies())
     engine = engines[adapter.name]
     with pytest.raises(EngineError, match="which is not set"):
         engine.search(Query("fox", adapter.name, 10, engine.Options()), None, web)
@@ -174,19 +175,17 @@ def test_hiding_takes_every_form_of_a_key_out() -> None:
 # --- google ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("file", "status"), [("daily.json", 429), ("daily_legacy.json", 403)])
-def test_googles_quota_of_the_day_waits_for_midnight_in_california(
-    file: str, status: int, server: Source, web: WebClient
-) -> None:
+@pytest.mark.parametrize("case", ["quota", "quota as of old"])
+def test_googles_quota_of_the_day_waits_for_midnight_in_california(case: str, server: Source, web: WebClient) -> None:
     with pytest.raises(EngineUnavailable, match="quota of the day") as caught:
-        search("google", server, web, Reply("/customsearch/v1", file, status=status))
+        search("google", server, web, case=case)
     assert caught.value.retry_after is not None
     assert 60 <= caught.value.retry_after <= 25 * 3600
 
 
 def test_googles_quota_of_the_minute_passes_although_it_is_a_403(server: Source, web: WebClient) -> None:
     with pytest.raises(EngineUnavailable, match="userRateLimitExceeded: User Rate Limit Exceeded") as caught:
-        search("google", server, web, Reply("/customsearch/v1", "busy.json", status=403))
+        search("google", server, web, case="busy")
     assert caught.value.retry_after is None
 
 
@@ -204,7 +203,7 @@ def test_midnight_in_california_is_told_by_its_own_clock(now: datetime, seconds:
 
 
 def test_google_is_never_asked_beyond_its_hundredth_result(server: Source, web: WebClient) -> None:
-    page = json.loads((DATA / "google" / "first.json").read_bytes())
+    page = ADAPTERS["google"].json()
     page["queries"]["nextPage"][0]["startIndex"] = 101
     body = json.dumps(page).encode()
     found = search("google", server, web, Reply("/customsearch/v1", body), cursor="91")
@@ -225,7 +224,7 @@ def test_google_may_run_dry_on_a_later_page_although_it_claimed_more(server: Sou
 # --- flickr ---------------------------------------------------------------------------------------------------------
 
 REST = "/services/rest/"
-LICENSES = Reply(REST, "licenses.json", {"method": "flickr.photos.licenses.getInfo"})
+LICENSES = next(each for each in ADAPTERS["flickr"].replies() if "licenses" in each.query["method"])
 
 
 def test_flickrs_licences_are_asked_for_once_and_of_every_version(server: Source, web: WebClient) -> None:
@@ -272,14 +271,14 @@ def test_the_rendition_that_is_wanted_or_the_next_smaller_one(
 
 
 def test_photos_without_any_file_are_a_format_that_changed_only_where_all_are(server: Source, web: WebClient) -> None:
-    page: dict[str, Any] = json.loads((DATA / "flickr" / "first.json").read_bytes())
+    page: dict[str, Any] = ADAPTERS["flickr"].json("page=1")
     page["photos"]["photo"] = page["photos"]["photo"][3:]
     with pytest.raises(FormatChanged, match=r"flickr: photos\.photo\[0\]\.url_m"):
         search("flickr", server, web, LICENSES, Reply(REST, json.dumps(page).encode()))
 
 
 def test_flickr_is_not_asked_beyond_what_it_repeats(server: Source, web: WebClient) -> None:
-    page: dict[str, Any] = json.loads((DATA / "flickr" / "first.json").read_bytes())
+    page: dict[str, Any] = ADAPTERS["flickr"].json("page=1")
     page["photos"]["pages"] = 1000
     endless = (LICENSES, Reply(REST, json.dumps(page).encode()))
     cursor, asked = None, 0
@@ -292,15 +291,16 @@ def test_flickr_is_not_asked_beyond_what_it_repeats(server: Source, web: WebClie
     assert server.asked[-1].query["per_page"] == "500"
 
 
-@pytest.mark.parametrize(("file", "retry_after"), [("down.json", None), ("quota.json", 3600.0)])
+@pytest.mark.parametrize(("case", "retry_after"), [("down", None), ("quota", 3600.0)])
 def test_flickr_tells_troubles_with_status_200(
-    file: str, retry_after: float | None, server: Source, web: WebClient
+    case: str, retry_after: float | None, server: Source, web: WebClient
 ) -> None:
     with pytest.raises(EngineUnavailable, match="flickr failed") as caught:
-        search("flickr", server, web, LICENSES, Reply(REST, file))
+        search("flickr", server, web, case=case)
     assert caught.value.retry_after == retry_after
+    told = (replace(each, headers={"Retry-After": "9"}) for each in ADAPTERS["flickr"].replies(case))
     with pytest.raises(EngineUnavailable) as caught:
-        search("flickr", server, web, LICENSES, Reply(REST, file, headers={"Retry-After": "9"}))
+        search("flickr", server, web, *told)
     assert caught.value.retry_after == 9.0
 
 
@@ -312,7 +312,7 @@ def test_pexels_gives_the_rendition_and_the_size_of_the_original_alone(
     rendition: str, server: Source, web: WebClient
 ) -> None:
     first = search("pexels", server, web, rendition=rendition).candidates[0]
-    recorded = json.loads((DATA / "pexels" / "first.json").read_bytes())["photos"][0]
+    recorded = ADAPTERS["pexels"].json()["photos"][0]
     assert first.image_url == recorded["src"][rendition]
     assert first.width == (3888 if rendition == "original" else None)
 
@@ -331,28 +331,29 @@ def test_pixabay_gives_the_best_file_that_the_account_may_have(server: Source, w
 @pytest.mark.parametrize("content_type", ["text/plain", "text/html; charset=utf-8"])
 def test_pixabay_refuses_a_key_in_a_line_of_text(content_type: str, server: Source, web: WebClient) -> None:
     with pytest.raises(EngineError, match=r"Invalid or missing API key.*Check PIXTASKS_PIXABAY_API_KEY") as caught:
-        search("pixabay", server, web, Reply("/api/", "key.txt", status=400, content_type=content_type))
+        search("pixabay", server, web, *_of_type("unknown key", content_type))
     assert not isinstance(caught.value, EngineUnavailable)
     with pytest.raises(EngineUnavailable, match="API rate limit exceeded"):
-        search("pixabay", server, web, Reply("/api/", "quota.txt", status=429, content_type=content_type))
+        search("pixabay", server, web, *_of_type("quota", content_type))
+
+
+def _of_type(case: str, content_type: str) -> list[Reply]:
+    return [replace(each, content_type=content_type) for each in ADAPTERS["pixabay"].replies(case)]
 
 
 def test_brave_refuses_a_key_with_422(server: Source, web: WebClient) -> None:
     with pytest.raises(EngineError, match=r"SUBSCRIPTION_TOKEN_INVALID.*Check PIXTASKS_BRAVE_API_KEY") as caught:
-        search("brave", server, web, Reply("/res/v1/images/search", "token.json", status=422))
+        search("brave", server, web, case="unknown key")
     assert not isinstance(caught.value, EngineUnavailable)
 
 
 def test_brave_tells_which_of_its_two_windows_is_used_up(server: Source, web: WebClient) -> None:
-    windows = {
-        "X-RateLimit-Limit": "1, 15000", "X-RateLimit-Policy": "1;w=1, 15000;w=2592000",
-        "X-RateLimit-Remaining": "1, 0", "X-RateLimit-Reset": "1, 419704",
-    }  # fmt: skip
     with pytest.raises(EngineUnavailable, match="RATE_LIMITED") as caught:
-        search("brave", server, web, Reply("/res/v1/images/search", "limited.json", status=429, headers=windows))
+        search("brave", server, web, case="quota")
     assert caught.value.retry_after == 86_400
-    windows["X-RateLimit-Remaining"] = "0, 14522"
-    assert search("brave", server, web, Reply("/res/v1/images/search", "only.json", headers=windows)).wait == 1.0
+    (limited,), (page,) = (ADAPTERS["brave"].replies(case) for case in ("quota", PAGES))
+    headers = {**limited.headers, "X-Ratelimit-Remaining": "0, 14522"}
+    assert search("brave", server, web, replace(page, headers=headers)).wait == 1.0
 
 
 def test_brave_is_asked_for_as_many_as_it_gives_because_it_has_one_page(server: Source, web: WebClient) -> None:

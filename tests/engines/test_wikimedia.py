@@ -9,8 +9,8 @@ import pytest
 
 from jobs.engines import EngineError, EngineUnavailable, FormatChanged, Query, engines
 
+from .adapter_wikimedia import ADAPTER
 from .conftest import PlainWeb, Site
-from .sources import DATA
 
 ENGINE = engines["wikimedia"]
 QUERY = Query("fox", "wikimedia", 100, ENGINE.Options())
@@ -33,12 +33,8 @@ def answer(site: Site, settings):
     return put
 
 
-def recorded(name: str) -> dict:
-    return json.loads((DATA / "wikimedia" / name).read_bytes())
-
-
 def test_databases_that_lag_behind_are_given_the_time_they_ask_for(answer) -> None:
-    answer(recorded("maxlag.json"), Retry_After="5")
+    answer(ADAPTER.json(case="lagging"), Retry_After="5")
     with pytest.raises(EngineUnavailable, match=r"maxlag: Waiting for 10\.64\.16\.33: 6\.5 seconds lagged") as caught:
         ENGINE.search(QUERY, None, OnePath())
     assert caught.value.retry_after == 5.0
@@ -52,7 +48,7 @@ def test_other_errors_are_final(answer) -> None:
 
 
 def test_metadata_that_comes_later_is_waited_for(answer) -> None:
-    half = recorded("first.json")
+    half = ADAPTER.json()
     del half["batchcomplete"]
     for page in half["query"]["pages"]:
         page.pop("imageinfo", None)
@@ -68,7 +64,7 @@ def test_metadata_that_comes_later_is_waited_for(answer) -> None:
 
 
 def test_a_file_that_is_lost_or_hidden_is_passed_over(answer) -> None:
-    page = recorded("last.json")
+    page = ADAPTER.json("gsroffset=")
     page["query"]["pages"][0]["imageinfo"] = [{"filemissing": True}]
     answer(page)
     assert [each.external_id for each in ENGINE.search(QUERY, None, OnePath()).candidates] == ["55132"]

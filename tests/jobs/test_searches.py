@@ -11,11 +11,10 @@ import pytest
 from jobs.models import CrawlJob, FetchFailure, Image, Project
 from jobs.services.crawl_jobs import create_job, start_job
 from tasktypes.states import State
-from tests.engines.sources import DATA, Reply, Source
+from tests.engines.adapter_openverse import ADAPTER, SEARCH
+from tests.engines.sources import Reply, Source
 from tests.ledger import run_all
 from tests.picture_server import PictureServer
-
-SEARCH = "/v1/images/"
 
 
 @pytest.fixture
@@ -24,16 +23,13 @@ def source(web: PictureServer, settings: Any) -> Iterator[Source]:
     server = Source()
     settings.PIXTASKS_ENGINE_URLS = {"openverse": server.origin}
     settings.PIXTASKS_FETCH_ALLOW = [f"127.0.0.1:{web.port}", f"127.0.0.1:{server.port}"]
-    server.play("openverse", [Reply(SEARCH, _page(name, web), {"page": page}) for name, page in _PAGES])
+    server.play([Reply(SEARCH, _page(page, web), {"page": page}) for page in ("1", "2")])
     yield server
     server.stop()
 
 
-_PAGES = (("first.json", "1"), ("last.json", "2"))
-
-
-def _page(name: str, web: PictureServer) -> bytes:
-    page = json.loads((DATA / "openverse" / name).read_bytes())
+def _page(number: str, web: PictureServer) -> bytes:
+    page = ADAPTER.json(f"page={number}")
     for item in page["results"]:
         item["url"] = f"{web.root}/p/{int(item['id'][:2], 16) % 40}.jpg"
     return json.dumps(page).encode()
@@ -73,9 +69,9 @@ def test_images_of_a_search_keep_their_licence_and_creator(project: Project, sou
 
 
 def test_a_changed_format_fails_the_chunk_and_names_the_field(project: Project, source: Source) -> None:
-    changed = json.loads((DATA / "openverse" / "first.json").read_bytes())
+    changed = ADAPTER.json()
     changed["results"][1]["link"] = changed["results"][1].pop("url")
-    source.play("openverse", [Reply(SEARCH, json.dumps(changed).encode())])
+    source.play([Reply(SEARCH, json.dumps(changed).encode())])
     job = _crawl(project)
     chunk = job.chunks.select_related("task").get()
     assert chunk.task.status == State.FAILED
