@@ -27,6 +27,22 @@ class EngineQuota(Answer):
     told_at: datetime
 
 
+class EngineReach(Answer):
+    """How much a source answers."""
+
+    page_size: int = Field(description="Results of one request at most.")
+    results: int = Field(description="Results of one keyword at most.")
+
+
+class EngineAccess(Answer):
+    """What a source answers to anybody, and to who has registered. How often it may be asked is in `quota`."""
+
+    registered: bool = Field(description="Whether this installation asks with credentials of its own.")
+    settings: list[str] = Field(description="The settings that hold them.")
+    anonymous: EngineReach
+    credentials: EngineReach
+
+
 class EngineHealth(Answer):
     """How an engine is, for all workers together."""
 
@@ -56,6 +72,7 @@ class Engine(Answer):
     missing: list[str] = Field(description="Settings that must be set before.")
     default: bool = Field(description="Whether it is asked where a job names none.")
     limits: EngineLimits | None = Field(description="Null: not limited.")
+    access: EngineAccess | None = Field(description="Null: everybody is answered alike.")
     quota: EngineQuota | None
     health: EngineHealth
     homepage: str

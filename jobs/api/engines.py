@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from drf_spectacular.utils import extend_schema
@@ -24,6 +25,12 @@ _EXAMPLE: dict[str, Any] = {
     "missing": [],
     "default": True,
     "limits": {"starts": 10, "window_seconds": 60.0, "used": 3},
+    "access": {
+        "registered": False,
+        "settings": ["PIXTASKS_OPENVERSE_CLIENT_ID", "PIXTASKS_OPENVERSE_CLIENT_SECRET"],
+        "anonymous": {"page_size": 20, "results": 400},
+        "credentials": {"page_size": 500, "results": 10000},
+    },
     "quota": {"limit": 20, "remaining": 4, "reset_at": "2024-01-01T10:01:00Z", "told_at": "2024-01-01T10:00:00Z"},
     "health": {
         "state": "paused",
@@ -68,6 +75,7 @@ def _rendered(facts: EngineFacts) -> schemas.Engine:
         missing=list(facts.missing),
         default=facts.default,
         limits=limits,
+        access=schemas.EngineAccess.model_validate(asdict(facts.access)) if facts.access is not None else None,
         quota=quota,
         health=schemas.EngineHealth(
             state=here.condition.value,

@@ -111,7 +111,11 @@ class WebError(Exception):
 
 
 class Web(Protocol):
-    """The guarded way to the network that an engine is given."""
+    """The guarded way to the network that an engine is given.
+
+    One that replays a cassette also has ``signed``: whether the engine's requests carried a token when they were
+    recorded.
+    """
 
     def get(
         self,
@@ -132,6 +136,18 @@ class Web(Protocol):
         """
         ...
 
+    def post(
+        self, url: str, form: Mapping[str, str], *, headers: Mapping[str, str] | None = None, max_bytes: int = 5_000_000
+    ) -> WebResponse:
+        """Return the answer to a POST of a form, whatever its status; no redirect is followed.
+
+        It is for what gives tokens: neither the form nor the answer is ever recorded.
+
+        Raises:
+            WebError: as for ``get``.
+        """
+        ...
+
 
 class Engine(Protocol):
     """A source of images.
@@ -147,6 +163,8 @@ class Engine(Protocol):
 
     Optional too, and read with ``getattr``, for those who choose an engine:
         settings: tuple[str, ...], names of the settings without which it is not usable; none where it needs no key.
+        optional: tuple[str, ...], names of the settings that hold what it may have: kept secret like those.
+        access: :class:`jobs.engines.registered.Access`, where registered callers are answered more.
         homepage: str, address of the source's page for people.
         terms: str, address of the source's terms of use.
         page_size: int, results on a page; depth: int, results of one keyword at most. The planner counts by them.

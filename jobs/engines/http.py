@@ -44,17 +44,23 @@ def exchange(
     web: Web,
     url: str,
     *,
+    form: Mapping[str, str] | None = None,
     headers: Mapping[str, str] | None = None,
     max_bytes: int = 5_000_000,
     robots: bool = False,
 ) -> WebResponse:
-    """Return the answer of a source, whatever its status; the arguments are those of ``fetch``.
+    """Return the answer of a source, whatever its status; the other arguments are those of ``fetch``.
+
+    Args:
+        form: is posted; without it this is a GET.
 
     Raises:
         EngineUnavailable: a failure of the connection that may pass.
         EngineError: any other failure.
     """
     try:
+        if form is not None:
+            return web.post(url, form, headers=headers, max_bytes=max_bytes)
         if robots:
             return web.get(url, headers=headers, max_bytes=max_bytes, robots=True)
         return web.get(url, headers=headers, max_bytes=max_bytes)

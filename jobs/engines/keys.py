@@ -53,6 +53,11 @@ class KeyedEngine(RemoteEngine):
             raise
 
 
+def is_keyless() -> bool:
+    """Tell whether a block of :func:`keyless` runs."""
+    return _keyless.get()
+
+
 @contextmanager
 def keyless() -> Iterator[None]:
     """Let engines ask without their keys while the block runs: what answers them is a cassette, which has none."""

@@ -1,6 +1,6 @@
 """Openverse: openly licensed images of many collections, with their licence and a ready attribution.
 
-Source: the API of https://api.openverse.org. Anonymous callers get 20 pages of 20 results.
+Source: the API of https://api.openverse.org. Anonymous callers get 20 pages of 20 results, registered ones 20 of 500.
 """
 
 from __future__ import annotations
@@ -12,11 +12,14 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 from jobs.licenses import normalize
 
 from .asking import Node, page_number
-from .base import Candidate, Page, Query, Web
-from .remote import RemoteEngine, own_options
+from .base import Candidate, EngineError, Page, Query, Web
+from .registered import Access, Reach, RegisteredEngine
+from .remote import own_options
 
 PAGE_SIZE = 20  # results; an anonymous request for more is refused with 401
+LARGE_PAGE = 500  # results on a page for who has registered
 DEPTH = 20  # pages; further ones are refused
+_LARGE = f"x{LARGE_PAGE}"  # what the cursors of large pages end with
 KEYWORD_MAX = 200  # characters; the source cuts the rest off without a word
 
 Collection = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,64}$")]
@@ -49,7 +52,7 @@ class OpenverseOptions(BaseModel):
         return self
 
 
-class OpenverseEngine(RemoteEngine):
+class OpenverseEngine(RegisteredEngine):
     """The search of Openverse."""
 
     name = "openverse"
@@ -58,13 +61,45 @@ class OpenverseEngine(RemoteEngine):
     homepage = "https://openverse.org"
     terms = "https://docs.openverse.org/terms_of_service.html"
     default = True
-    page_size = PAGE_SIZE
-    depth = PAGE_SIZE * DEPTH
+    optional = ("PIXTASKS_OPENVERSE_CLIENT_ID", "PIXTASKS_OPENVERSE_CLIENT_SECRET")
+    grant_path = "/v1/auth_tokens/token/"
     Options: type[BaseModel] = OpenverseOptions
 
+    @property
+    def access(self) -> Access:
+        """What it answers to anybody, and to who has registered."""
+        try:
+            registered = self.credentials() is not None
+        except EngineError:  # Half of them: it is not usable, and says so in ``missing``.
+            registered = False
+        return Access(
+            registered,
+            self.optional,
+            anonymous=Reach(PAGE_SIZE, PAGE_SIZE * DEPTH),
+            credentials=Reach(LARGE_PAGE, LARGE_PAGE * DEPTH),
+        )
+
+    @property
+    def page_size(self) -> int:
+        """Results on a page."""
+        return self.access.reach.page_size
+
+    @property
+    def depth(self) -> int:
+        """Results of one keyword at most."""
+        return self.access.reach.results
+
     def search(self, query: Query, cursor: str | None, web: Web) -> Page:
-        """Return one page of results; the cursor is the number of the page."""
-        page = page_number(cursor, self.name, last=DEPTH)
+        """Return one page of results; the cursor is the number of the page, with "x500" where pages are large."""
+        registered = self.registered(web)
+        large = cursor is not None and cursor.endswith(_LARGE)
+        size = LARGE_PAGE if large or (cursor is None and registered) else PAGE_SIZE
+        page = page_number(cursor.removesuffix(_LARGE) if cursor else cursor, self.name, last=DEPTH)
+        if size > PAGE_SIZE and not registered:
+            # The credentials were taken away in the middle of a chunk: it goes on where it was, on small pages.
+            page, size = (page - 1) * (size // PAGE_SIZE) + 1, PAGE_SIZE
+            if page > DEPTH:
+                return Page((), None)
         options = own_options(query.options, OpenverseOptions)
         answer = self.ask(
             web,
@@ -72,7 +107,7 @@ class OpenverseEngine(RemoteEngine):
             {
                 "q": query.keyword[:KEYWORD_MAX],
                 "page": page,
-                "page_size": PAGE_SIZE,
+                "page_size": size,
                 "license": ",".join(code.lower() for code in options.license),
                 "license_type": ",".join(options.license_type),
                 "category": options.category,
@@ -87,7 +122,8 @@ class OpenverseEngine(RemoteEngine):
         )
         found = tuple(_candidate(item) for item in answer.data.children("results"))
         last = min(answer.data.whole("page_count"), DEPTH)
-        return Page(found, str(page + 1) if page < last else None, answer.wait)
+        following = f"{page + 1}{_LARGE}" if size > PAGE_SIZE else str(page + 1)
+        return Page(found, following if page < last else None, answer.wait)
 
 
 def _candidate(item: Node) -> Candidate:

@@ -81,6 +81,12 @@ class QuotaWatch:
         self.latest = quota_of(response.headers) or self.latest
         return response
 
+    def post(
+        self, url: str, form: Mapping[str, str], *, headers: Mapping[str, str] | None = None, max_bytes: int = 5_000_000
+    ) -> WebResponse:
+        """Return what the other one answers; what gives tokens has limits of its own."""
+        return self._web.post(url, form, headers=headers, max_bytes=max_bytes)
+
     def take(self) -> Quota | None:
         """Return what was remembered, and forget it."""
         latest, self.latest = self.latest, None

@@ -7,6 +7,7 @@ from urllib.parse import quote, quote_plus
 
 from django.conf import settings
 
+from .registered import TOKENS
 from .registry import engines
 
 HIDDEN = "[key]"
@@ -14,9 +15,10 @@ _SHORTEST = 6  # Shorter values would be found in any text.
 
 
 def secret_values() -> list[str]:
-    """Return the values of the settings that the registered engines name as their keys, the longest first."""
-    names = {name for engine in engines for name in getattr(engine, "settings", ())}
-    values = {str(getattr(settings, name, "") or "").strip() for name in names}
+    """Return the values of the settings that the engines name as their keys, and their tokens, the longest first."""
+    kinds = ("settings", "optional")
+    names = {name for engine in engines for kind in kinds for name in getattr(engine, kind, ())}
+    values = {str(getattr(settings, name, "") or "").strip() for name in names} | set(TOKENS.held())
     return sorted((value for value in values if len(value) >= _SHORTEST), key=len, reverse=True)
 
 

@@ -1,4 +1,4 @@
-"""The guarded way to the network for engines: one GET after the other, bounded in size and time."""
+"""The guarded way to the network for engines: one request after the other, bounded in size and time."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Self
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import pycurl
 
@@ -112,6 +112,32 @@ class WebClient:
                 return response
             url = following
         raise WebError(Outcome.TOO_MANY_REDIRECTS, f"more than {self._limits.max_redirects} redirects")
+
+    def post(
+        self, url: str, form: Mapping[str, str], *, headers: Mapping[str, str] | None = None, max_bytes: int = 5_000_000
+    ) -> WebResponse:
+        """Return the answer to a POST of a form; a redirect is an answer, because the form may hold a secret.
+
+        Args:
+            headers: request headers.
+            max_bytes: size of the body.
+
+        Raises:
+            WebError: there is no complete answer; its outcome is one of ``Outcome``.
+            ValueError: a header's name or value is malformed.
+        """
+        lines = [_header_line(name, value) for name, value in (headers or {}).items()]
+        try:
+            prepared, _host = prepare_url(url)
+        except BadUrlError as error:
+            raise WebError(Outcome.BAD_URL, str(error)) from None
+        curl = self._handle.curl
+        curl.setopt(pycurl.POSTFIELDS, urlencode(form))
+        try:
+            # Without "Expect: 100-continue", which not every server answers.
+            return self._request(prepared, [*lines, "Expect:"], max_bytes)
+        finally:
+            curl.setopt(pycurl.HTTPGET, 1)
 
     def close(self) -> None:
         """Close the connections."""

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from jobs.engines import Engine, UnknownEngine, find, known_names
+from jobs.engines.registered import Access
 from jobs.engines.registry import aliases
 from jobs.models import EngineState
 from jobs.services.engine_state import Standing, bucket_of, standing_of
@@ -47,6 +48,7 @@ class EngineFacts:
         docs: path of its page in the documentation; "" where it has none.
         starts, window: so many chunks may begin in so many seconds; None: no limit.
         used: starts that count now.
+        access: what it answers to anybody and to who has registered; None where that is the same.
         row: what is remembered of it; None where nothing is.
     """
 
@@ -62,6 +64,7 @@ class EngineFacts:
     starts: int | None
     window: float | None
     used: int
+    access: Access | None
     standing: Standing
     hour: Asked
     day: Asked
@@ -127,6 +130,7 @@ def _facts(names: list[str]) -> list[EngineFacts]:
                 starts=limit.starts if limit is not None else None,
                 window=limit.window.total_seconds() if limit is not None else None,
                 used=used,
+                access=getattr(engine, "access", None),
                 standing=standing_of(row, clock),
                 hour=_asked(hour, backend),
                 day=_asked(day, backend),

@@ -58,6 +58,10 @@ PIXTASKS_DIRECTORY_ROOTS = env.words("PIXTASKS_DIRECTORY_ROOTS")
 PIXTASKS_ENGINE_URLS = env.mapping("PIXTASKS_ENGINE_URLS", {})
 PIXTASKS_ENGINES_ENABLED = env.words("PIXTASKS_ENGINES_ENABLED")
 
+# Who asks Openverse; without them anybody does, and gets less.
+PIXTASKS_OPENVERSE_CLIENT_ID = env.text("PIXTASKS_OPENVERSE_CLIENT_ID").strip()
+PIXTASKS_OPENVERSE_CLIENT_SECRET = env.text("PIXTASKS_OPENVERSE_CLIENT_SECRET").strip()
+
 # Keys of the sources that want one; an engine without its key cannot be started.
 PIXTASKS_GOOGLE_API_KEY = env.text("PIXTASKS_GOOGLE_API_KEY").strip()
 PIXTASKS_GOOGLE_CX = env.text("PIXTASKS_GOOGLE_CX").strip()

@@ -122,6 +122,14 @@ class Through:
         answer = self._web.get(there, headers=headers, max_bytes=max_bytes, robots=robots)
         return Response(answer.status, url, dict(answer.headers), answer.body)
 
+    def post(
+        self, url: str, form: Mapping[str, str], *, headers: Mapping[str, str] | None = None, max_bytes: int = 5_000_000
+    ) -> WebResponse:
+        """Return that server's answer to a form, as if the source had given it."""
+        there = urlunsplit((self._origin.scheme, self._origin.netloc, *urlsplit(url)[2:]))
+        answer = self._web.post(there, form, headers=headers, max_bytes=max_bytes)
+        return Response(answer.status, url, dict(answer.headers), answer.body)
+
 
 def asked_for(folder: Path, engine: str) -> Asked:
     """Return what a cassette was recorded for.

@@ -26,19 +26,21 @@ class Answer:
             several answers that fit, the one with most parameters is sent.
         body: bytes, text, or anything else as JSON.
         headers: besides Content-Length; Content-Type is told from the body where it is not here.
+        method: GET, or POST of a form.
     """
 
     url: str
     body: Any = b""
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
+    method: str = "GET"
 
-    def fits(self, url: str) -> bool:
+    def fits(self, url: str, method: str = "GET") -> bool:
         """Tell whether a request is one for this answer."""
         own, asked = urlsplit(self.url), urlsplit(url)
         given = set(parse_qsl(asked.query, keep_blank_values=True))
         same = (own.scheme, own.netloc, own.path or "/") == (asked.scheme, asked.netloc, asked.path or "/")
-        return same and given.issuperset(parse_qsl(own.query, keep_blank_values=True))
+        return self.method == method and same and given.issuperset(parse_qsl(own.query, keep_blank_values=True))
 
     def likeness(self, url: str) -> tuple[int, int, int]:
         """Return how well it answers a request for something similar, to be compared; -1 first: not at all."""
@@ -88,17 +90,26 @@ class RecordedWeb:
         robots: bool = False,
     ) -> WebResponse:
         """Return what was recorded for the address; a recorded source forbids nothing by robots.txt."""
+        return self._asked(url, lambda here: self._client.get(here, headers=headers, max_bytes=max_bytes))
+
+    def post(
+        self, url: str, form: Mapping[str, str], *, headers: Mapping[str, str] | None = None, max_bytes: int = 5_000_000
+    ) -> WebResponse:
+        """Return what was recorded for a POST to the address, whatever the form holds."""
+        return self._asked(url, lambda here: self._client.post(here, form, headers=headers, max_bytes=max_bytes))
+
+    def _asked(self, url: str, ask: Callable[[str], WebResponse]) -> WebResponse:
         self.asked.append(url)
         if isinstance(self.instead, WebError):
             raise self.instead
         self.busy = True
         try:
-            response = self._client.get(f"{self._origin}/{quote(url, safe='')}", headers=headers, max_bytes=max_bytes)
+            response = ask(f"{self._origin}/{quote(url, safe='')}")
         finally:
             self.busy = False
         return replace(response, url=url)
 
-    def answer(self, url: str, answers: Sequence[Answer]) -> Answer:
+    def answer(self, url: str, answers: Sequence[Answer], method: str = "GET") -> Answer:
         """Return the recorded answer to an address."""
         if isinstance(self.instead, Answer):
             return self.instead
@@ -106,7 +117,7 @@ class RecordedWeb:
             answers = [max(answers, key=lambda each: each.likeness(url))] if answers else []
             fitting = [each for each in answers if each.likeness(url)[0] >= 0]
         else:
-            fitting = [each for each in answers if each.fits(url)]
+            fitting = [each for each in answers if each.fits(url, method)]
         if not fitting:
             self.unknown.append(url)
             return Answer(url, status=404)
@@ -124,8 +135,12 @@ def recorded(answers: Sequence[Answer], *, loosely: bool = False) -> Iterator[Re
     webs: list[RecordedWeb] = []
 
     class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", "0")))
+            self.do_GET()
+
         def do_GET(self) -> None:
-            answer = webs[0].answer(unquote(self.path[1:]), answers)
+            answer = webs[0].answer(unquote(self.path[1:]), answers, self.command)
             content_type, body = answer.content()
             self.send_response(answer.status)
             for name, value in {"Content-Type": content_type, **answer.headers, "Content-Length": len(body)}.items():

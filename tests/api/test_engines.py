@@ -55,6 +55,25 @@ def test_limits_and_shares_of_answers_are_told(client: APIClient, settings: Any)
     assert engine(client, "sample")["limits"] is None
 
 
+def test_what_registered_callers_are_answered_is_told(client: APIClient, settings: Any) -> None:
+    names = ["PIXTASKS_OPENVERSE_CLIENT_ID", "PIXTASKS_OPENVERSE_CLIENT_SECRET"]
+    told = {
+        "settings": names,
+        "anonymous": {"page_size": 20, "results": 400},
+        "credentials": {"page_size": 500, "results": 10_000},
+    }
+    assert engine(client)["access"] == {"registered": False, **told}
+    settings.PIXTASKS_OPENVERSE_CLIENT_ID = "an-id"
+    assert (engine(client)["configured"], engine(client)["missing"]) == (False, names[1:])
+    assert engine(client)["access"]["registered"] is False
+    settings.PIXTASKS_OPENVERSE_CLIENT_SECRET = "a-secret"
+    found = client.get("/api/v1/engines/openverse")
+    assert found.json()["access"] == {"registered": True, **told}
+    assert found.json()["configured"] is True
+    assert b"an-id" not in found.content and b"a-secret" not in found.content
+    assert engine(client, "sample")["access"] is None
+
+
 def test_the_breaker_the_pause_and_the_last_error_are_told(client: APIClient, settings: Any) -> None:
     settings.PIXTASKS_ENGINE_FAILURES = 1
     engine_state.failed(gate("openverse"), "openverse found nothing for 'a private word'", private="a private word")

@@ -136,6 +136,7 @@ class CassetteReader:
 
     Attributes:
         asking, paged, local: engines that asked through their ``Web``, whose pages were kept, that read local files.
+        signed: engines whose requests carried a token.
 
     Raises:
         CassetteError: it is no cassette, or its index is not valid.
@@ -150,6 +151,7 @@ class CassetteReader:
         self.paged: set[str] = set()
         self.local: set[str] = set()
         self.asking: set[str] = set()
+        self.signed: set[str] = set()
         for line in self._lines():
             self._take(line)
 
@@ -193,6 +195,8 @@ class CassetteReader:
         match line:
             case {"kind": "exchange", "method": str(method), "url": str(url)}:
                 self.asking.add(str(line.get("engine", "")))
+                if line.get("signed") is True:
+                    self.signed.add(str(line.get("engine", "")))
                 _better(self._exchanges, (method, url), line)
             case {"kind": "page", "engine": str(engine), "key": str(key)}:
                 self.paged.add(engine)

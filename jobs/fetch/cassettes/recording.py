@@ -52,6 +52,10 @@ class RecordingWeb:
             "url": scrubber.url(url),
             "headers": scrubber.asked(headers or {}),
         }
+        if any(
+            name.lower() == "authorization" and value.startswith("Bearer ") for name, value in (headers or {}).items()
+        ):
+            line["signed"] = True
         try:
             response = self._web.get(url, headers=headers, max_bytes=max_bytes, robots=robots)
         except WebError as error:
@@ -64,6 +68,12 @@ class RecordingWeb:
         }
         self._writer.add(line | facts, scrubber.body(response.body))
         return response
+
+    def post(
+        self, url: str, form: Mapping[str, str], *, headers: Mapping[str, str] | None = None, max_bytes: int = 5_000_000
+    ) -> WebResponse:
+        """Return what the other one answers, and keep nothing of it: it is all secrets."""
+        return self._web.post(url, form, headers=headers, max_bytes=max_bytes)
 
 
 class RecordingEngine:

@@ -35,9 +35,11 @@ class ReplayingWeb:
     Args:
         reader: the cassette.
         scrubber: takes keys out of addresses, as when it was recorded.
+        signed: whether the requests carried a token then.
     """
 
-    def __init__(self, reader: CassetteReader, scrubber: Scrubber | None = None) -> None:
+    def __init__(self, reader: CassetteReader, scrubber: Scrubber | None = None, *, signed: bool = False) -> None:
+        self.signed = signed
         self._reader = reader
         self._scrubber = scrubber or Scrubber()
 
@@ -67,6 +69,16 @@ class ReplayingWeb:
         headers = {str(name): str(value) for name, value in answer.items()}
         return _Answer(status, str(line.get("final_url") or shown), headers, self._reader.body(line, max_bytes))
 
+    def post(
+        self, url: str, form: Mapping[str, str], *, headers: Mapping[str, str] | None = None, max_bytes: int = 5_000_000
+    ) -> WebResponse:
+        """Refuse: no form is ever recorded.
+
+        Raises:
+            NotOnCassette: always.
+        """
+        raise NotOnCassette(f"The cassette has no answer to POST {self._scrubber.url(url)}.")
+
 
 class ReplayingEngine:
     """An engine that asks nobody: its ``Web`` is a cassette's, or its pages are.
@@ -81,7 +93,7 @@ class ReplayingEngine:
         self._engine = engine
         self._reader = reader
         self._limit = limit
-        self._web = ReplayingWeb(reader)
+        self._web = ReplayingWeb(reader, signed=engine.name in reader.signed)
         self.name = engine.name
         self.description = engine.description
         self.rate_limited = False

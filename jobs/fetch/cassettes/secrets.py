@@ -29,8 +29,12 @@ class Scrubber:
     """
 
     def __init__(self, secrets: Sequence[str] | None = None) -> None:
-        self._secrets = list(secret_values() if secrets is None else secrets)
-        self._forms = [form.encode() for form in spellings(self._secrets)]
+        self._given = None if secrets is None else list(secrets)
+
+    @property
+    def _secrets(self) -> list[str]:
+        # Looked up each time: tokens come while it is recorded.
+        return secret_values() if self._given is None else self._given
 
     def url(self, url: str) -> str:
         """Return an address without keys; the same for every key, so that it can be looked up with another one."""
@@ -42,8 +46,8 @@ class Scrubber:
 
     def body(self, body: bytes) -> bytes:
         """Return the bytes of an answer without the values: some sources repeat the key that they were sent."""
-        for form in self._forms:
-            body = body.replace(form, HIDDEN.encode())
+        for form in spellings(self._secrets):
+            body = body.replace(form.encode(), HIDDEN.encode())
         return body
 
     def asked(self, headers: Mapping[str, str]) -> dict[str, str]:
