@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,11 @@ from typing import Any
 import pytest
 
 from jobs.engines import EngineError, EngineUnavailable, Page, Query, engines, parse_options
-from jobs.fetch.cassettes import CassetteReader, ReplayingEngine
-from pixtasks.testing.cassettes import content_of, record_again
+from jobs.fetch.cassettes import CassetteError, CassetteReader, ReplayingEngine
+from pixtasks.testing import record
+from pixtasks.testing.cassettes import Recorder, answers_on, content_of, record_again, renew
 from pixtasks.testing.network import no_network
+from pixtasks.testing.recorded import recorded
 
 from .adapters import COMMON, KEYS, NO_JSON, NOTHING, PAGES, REFUSED, WAIT, WAIT_SECONDS, Adapter, adapters
 from .record import main
@@ -97,3 +100,72 @@ def test_every_cassette_belongs_to_an_adapter_and_is_small() -> None:
 def test_an_adapter_that_is_not_there_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["altavista"]) == 1
     assert "No adapter altavista; there are aic, brave" in capsys.readouterr().err
+
+
+OPENVERSE = next(adapter for adapter in adapters() if adapter.name == "openverse")
+
+
+class Renamed:
+    """A ``Web`` that asks as an adapter would which came to call a parameter otherwise."""
+
+    def __init__(self, web: Any) -> None:
+        self.web = web
+
+    def get(self, url: str, **arguments: Any) -> Any:
+        return self.web.get(url.replace("?q=", "?query=").replace("mature=false", "mature=no"), **arguments)
+
+
+def test_an_adapter_that_asks_otherwise_is_recorded_from_the_answers_it_had(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path / "tape", engines["openverse"], OPENVERSE.asked)
+    with recorded(answers_on(OPENVERSE.cassette), loosely=True) as web:
+        searches = {case: recorder.search(case, Renamed(web)) for case in (PAGES, NOTHING, WAIT)}
+    assert {case: search.pages for case, search in searches.items()} == {PAGES: 2, NOTHING: 1, WAIT: 0}
+    assert isinstance(searches[WAIT].error, EngineUnavailable)
+    asked = [line["url"] for line in CassetteReader(tmp_path / "tape").exchanges()]
+    assert len(asked) == 4
+    assert [answer.status for answer in answers_on(tmp_path / "tape")] == [200, 200, 200, 429]
+
+
+def test_a_body_that_was_changed_by_hand_is_recorded_under_its_new_name(tmp_path: Path) -> None:
+    tape = tmp_path / "tape"
+    shutil.copytree(OPENVERSE.cassette, tape)
+    name = next(CassetteReader(tape).exchanges())["body"]
+    edited = tape / "bodies" / name[:2] / name
+    edited.write_bytes(edited.read_bytes().replace(b"Peter K. Burian", b"Somebody else"))
+    with pytest.raises(CassetteError, match="has been changed"):
+        answers_on(tape)
+    assert renew(tape, engines["openverse"]) is True
+    assert not edited.exists()
+    assert b"Somebody else" in answers_on(tape)[0].body
+    assert renew(tape, engines["openverse"]) is False
+
+
+def test_a_path_that_was_never_asked_cannot_be_recorded_again(tmp_path: Path) -> None:
+    tape = tmp_path / "tape"
+    shutil.copytree(OPENVERSE.cassette, tape)
+    index = tape / "index.jsonl"
+    index.write_text(index.read_text().replace("/v1/images/", "/v0/images/"))
+    with pytest.raises(CassetteError, match=r"has no answer to https://api[.]openverse[.]org/v1/images"):
+        renew(tape, engines["openverse"])
+    assert "/v0/images/" in index.read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["altavista", "tape", "--keyword", "fox"], "there is no engine 'altavista'"),
+        (["os:nothing", "tape", "--keyword", "fox"], "there is no os:nothing"),
+        (["openverse", "tape"], "say what to search for"),
+        (["openverse", "tape", "--keyword", "fox", "--options", "[7]"], "--options must be a JSON object"),
+        (["openverse", "tape", "--keyword", "fox", "--options", "{"], "--options must be a JSON object"),
+        (["flickr", "tape", "--keyword", "fox"], "flickr cannot be asked: set PIXTASKS_FLICKR_API_KEY before"),
+        (["openverse", "tape", "--again"], "tape is no cassette"),
+    ],
+)
+def test_a_recording_that_cannot_be_made_says_why(
+    arguments: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert record.main(arguments) == 1
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "tape").exists()
