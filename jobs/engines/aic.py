@@ -41,6 +41,7 @@ class AicEngine(RemoteEngine):
     homepage = "https://www.artic.edu/collection"
     terms = "https://www.artic.edu/terms"
     opt_in = True
+    page_size = PAGE_SIZE
     Options: type[BaseModel] = AicOptions
 
     def search(self, query: Query, cursor: str | None, web: Web) -> Page:

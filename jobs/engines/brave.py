@@ -41,6 +41,9 @@ class BraveEngine(KeyedEngine):
     homepage = "https://brave.com/search/api/"
     terms = "https://api-dashboard.search.brave.com/terms-of-service"
     settings = ("PIXTASKS_BRAVE_API_KEY",)
+    licensed = False
+    page_size = PAGE_MAX
+    depth = PAGE_MAX
     Options: type[BaseModel] = BraveOptions
 
     def search(self, query: Query, cursor: str | None, web: Web) -> Page:

@@ -46,6 +46,7 @@ class ClevelandEngine(RemoteEngine):
     homepage = "https://www.clevelandart.org/art/collection"
     terms = "https://www.clevelandart.org/open-access"
     opt_in = True
+    page_size = PAGE_SIZE
     Options: type[BaseModel] = ClevelandOptions
 
     def search(self, query: Query, cursor: str | None, web: Web) -> Page:

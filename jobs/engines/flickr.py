@@ -92,6 +92,8 @@ class FlickrEngine(KeyedEngine):
     homepage = "https://www.flickr.com/"
     terms = "https://www.flickr.com/help/terms/api"
     settings = ("PIXTASKS_FLICKR_API_KEY",)
+    page_size = PAGE_MAX
+    depth = DEPTH
     Options: type[BaseModel] = FlickrOptions
 
     def search(self, query: Query, cursor: str | None, web: Web) -> Page:

@@ -61,6 +61,9 @@ class GoogleEngine(KeyedEngine):
     homepage = "https://programmablesearchengine.google.com/"
     terms = "https://developers.google.com/custom-search/terms"
     settings = ("PIXTASKS_GOOGLE_API_KEY", "PIXTASKS_GOOGLE_CX")
+    licensed = False
+    page_size = PAGE_SIZE
+    depth = DEPTH
     Options: type[BaseModel] = GoogleOptions
 
     def search(self, query: Query, cursor: str | None, web: Web) -> Page:

@@ -53,6 +53,8 @@ class NasaEngine(RemoteEngine):
     homepage = "https://images.nasa.gov"
     terms = "https://www.nasa.gov/nasa-brand-center/images-and-media/"
     opt_in = True
+    licensed = False
+    page_size = PAGE_SIZE
     Options: type[BaseModel] = NasaOptions
 
     def search(self, query: Query, cursor: str | None, web: Web) -> Page:

@@ -48,6 +48,7 @@ class PexelsEngine(KeyedEngine):
     homepage = "https://www.pexels.com/"
     terms = "https://www.pexels.com/api/documentation/#guidelines"
     settings = ("PIXTASKS_PEXELS_API_KEY",)
+    page_size = PAGE_MAX
     Options: type[BaseModel] = PexelsOptions
 
     def search(self, query: Query, cursor: str | None, web: Web) -> Page:

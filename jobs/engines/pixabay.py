@@ -65,6 +65,7 @@ class PixabayEngine(KeyedEngine):
     homepage = "https://pixabay.com/"
     terms = "https://pixabay.com/service/terms/"
     settings = ("PIXTASKS_PIXABAY_API_KEY",)
+    page_size = PAGE_MAX
     Options: type[BaseModel] = PixabayOptions
 
     def search(self, query: Query, cursor: str | None, web: Web) -> Page:
