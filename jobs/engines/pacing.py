@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from .http import LONGEST_WAIT, retry_after
 
 _LEFT = re.compile(r"(?:x-)?ratelimit-(?:remaining|available)(-.+)?")
 _PERIODS = {"s": 1.0, "sec": 1.0, "second": 1.0, "m": 60.0, "min": 60.0, "minute": 60.0,
             "h": 3600.0, "hour": 3600.0, "d": 86_400.0, "day": 86_400.0}  # fmt: skip
-_EPOCH = 1_000_000_000  # a reset beyond this is a moment in seconds since 1970, below it a number of seconds
+_EPOCH = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A span of time in which so many requests are allowed, in the words of the headers; "" is what is not told."""
+
+    remaining: str
+    limit: str
+    reset: str
 
 
 def reset_wait(headers: Mapping[str, str], *, now: float | None = None) -> float | None:
@@ -32,28 +42,40 @@ def wait_of(headers: Mapping[str, str], *, now: float | None = None) -> float | 
         now: seconds since 1970.
     """
     waits: list[float] = []
+    for window in windows(headers):
+        if _number(window.remaining) != 0:
+            continue
+        reset = _number(window.reset)
+        waits.append(_period(window.limit) if reset is None else until(reset, now))
+    longest = max(waits, default=0.0)
+    return min(longest, LONGEST_WAIT) if longest > 0 else None
+
+
+def until(reset: float, now: float | None = None) -> float:
+    """Return the seconds until a reset: a large number is a moment in seconds since 1970, a small one is seconds."""
+    if reset <= _EPOCH:
+        return reset
+    return max(reset - (time.time() if now is None else now), 0.0)
+
+
+def windows(headers: Mapping[str, str]) -> Iterator[Window]:
+    """Yield the windows that the headers of an answer tell of.
+
+    Args:
+        headers: by lower-case name.
+    """
     for name, value in headers.items():
         match = _LEFT.fullmatch(name)
         if match is None:
             continue
         suffix = match[1] or ""
         prefix = "x-ratelimit" if name.startswith("x-") else "ratelimit"
-        resets = _parts(headers.get(f"{prefix}-reset{suffix}", ""))
         limits = _parts(headers.get(f"{prefix}-limit{suffix}", ""))
+        resets = _parts(headers.get(f"{prefix}-reset{suffix}", ""))
         for index, left in enumerate(_parts(value)):
-            if _number(left) != 0:
-                continue
-            reset = _number(resets[index]) if index < len(resets) else None
-            if reset is not None:
-                waits.append(_until(reset, time.time() if now is None else now))
-            elif index < len(limits):
-                waits.append(_period(limits[index]))
-    longest = max(waits, default=0.0)
-    return min(longest, LONGEST_WAIT) if longest > 0 else None
-
-
-def _until(reset: float, now: float) -> float:
-    return max(reset - now, 0.0) if reset > _EPOCH else reset
+            yield Window(
+                left, limits[index] if index < len(limits) else "", resets[index] if index < len(resets) else ""
+            )
 
 
 def _period(limit: str) -> float:

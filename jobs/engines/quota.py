@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import re
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from .base import Web, WebResponse
+from .pacing import until, windows
 
-_LEFT = re.compile(r"(?:x-)?ratelimit-(?:remaining|available)(-.+)?")
-_EPOCH = 1_000_000_000  # as in pacing: a reset beyond this is a moment in seconds since 1970
 _MOST = 10**15
 
 
@@ -37,23 +34,12 @@ def quota_of(headers: Mapping[str, str], *, now: float | None = None) -> Quota |
         now: seconds since 1970.
     """
     found: list[Quota] = []
-    for name, value in headers.items():
-        match = _LEFT.fullmatch(name)
-        if match is None:
+    for window in windows(headers):
+        remaining, reset = _whole(window.remaining), _whole(window.reset)
+        if remaining is None:
             continue
-        suffix = match[1] or ""
-        prefix = "x-ratelimit" if name.startswith("x-") else "ratelimit"
-        limits = headers.get(f"{prefix}-limit{suffix}", "").split(",")
-        resets = headers.get(f"{prefix}-reset{suffix}", "").split(",")
-        for index, left in enumerate(value.split(",")):
-            remaining = _whole(left)
-            if remaining is None:
-                continue
-            reset = _whole(resets[index]) if index < len(resets) else None
-            if reset is not None and reset > _EPOCH:
-                reset = max(0, reset - int(time.time() if now is None else now))
-            limit = _whole(limits[index].partition("/")[0]) if index < len(limits) else None
-            found.append(Quota(limit, remaining, reset))
+        limit = _whole(window.limit.partition("/")[0])
+        found.append(Quota(limit, remaining, None if reset is None else until(reset, now)))
     return min(found, key=lambda quota: quota.remaining, default=None)
 
 
