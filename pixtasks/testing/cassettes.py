@@ -155,6 +155,15 @@ def answers_on(folder: Path, *, edited: bool = False) -> list[Answer]:
     return [_answer(reader, folder, line, edited) for line in reader.exchanges() if "error" not in line]
 
 
+def was_signed(folder: Path, engine: str) -> bool:
+    """Tell whether an engine's requests carried a token when they were recorded.
+
+    Raises:
+        CassetteError: it is no cassette.
+    """
+    return engine in CassetteReader(folder).signed
+
+
 def record_again(folder: Path, engine: Engine, to: Path) -> None:
     """Record the searches of a cassette once more, from its own answers, bodies that were changed by hand too.
 
@@ -169,6 +178,7 @@ def record_again(folder: Path, engine: Engine, to: Path) -> None:
     asked = asked_for(folder, engine.name)
     recorder = Recorder(to, engine, asked)
     with recorded(answers_on(folder, edited=True), loosely=True) as web, keyless():
+        web.signed = was_signed(folder, engine.name)
         for keyword in asked.keywords:
             recorder.search(keyword, web)
         if web.unknown:

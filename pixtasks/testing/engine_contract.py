@@ -23,6 +23,7 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import fields
 from functools import partial
 from pathlib import Path
@@ -38,7 +39,7 @@ from jobs.engines.addresses import clean_url
 from jobs.engines.keys import keyless
 from pixtasks.common.errors import InvalidInput
 
-from .cassettes import answers_on, asked_for
+from .cassettes import answers_on, asked_for, was_signed
 from .network import no_network
 from .recorded import Answer, RecordedWeb, recorded
 from .renaming import fields_of, renamed
@@ -96,9 +97,17 @@ class EngineContract:
     @pytest.fixture
     def web(self) -> Iterator[RecordedWeb]:
         """Give the engine's way to its source; a request that nothing was recorded for fails the test."""
-        with recorded(self.answers) as web:
+        with self.source_as_recorded() as web:
             yield web
         assert web.unknown == [], f"nothing was recorded for {web.unknown}: add an Answer for each"
+
+    @contextmanager
+    def source_as_recorded(self) -> Iterator[RecordedWeb]:
+        """Serve the answers; what a registered caller was answered, to one who asks as one."""
+        with recorded(self.answers) as web:
+            if self.cassette is not None:
+                web.signed = was_signed(self.cassette, self.engine.name)
+            yield web
 
     @pytest.fixture
     def source(self, web: RecordedWeb) -> RecordedWeb:

@@ -69,6 +69,7 @@ class RecordedWeb:
         instead: what every request is answered with, or fails with, while it is set.
         alter: changes every recorded answer before it is sent, while it is set.
         busy: whether a request is under way.
+        signed: whether the requests carried a token when they were recorded; None where nothing was.
     """
 
     def __init__(self, client: WebClient, origin: str, *, loosely: bool = False) -> None:
@@ -77,6 +78,7 @@ class RecordedWeb:
         self.instead: Answer | WebError | None = None
         self.alter: Callable[[Answer], Answer] | None = None
         self.busy = False
+        self.signed: bool | None = None
         self._client = client
         self._origin = origin
         self._loosely = loosely

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from jobs.engines import EngineError, EngineUnavailable, Page, Query, engines, p
 from jobs.fetch.cassettes import CassetteError, CassetteReader, ReplayingEngine
 from pixtasks.testing import record
 from pixtasks.testing.cassettes import Recorder, answers_on, content_of, record_again, renew
+from pixtasks.testing.engine_contract import EngineContract
 from pixtasks.testing.network import no_network
 from pixtasks.testing.recorded import recorded
 
@@ -169,3 +171,18 @@ def test_a_recording_that_cannot_be_made_says_why(
     assert record.main(arguments) == 1
     assert message in capsys.readouterr().err
     assert not (tmp_path / "tape").exists()
+
+
+def test_a_cassette_of_a_registered_caller_is_played_and_recorded_again_as_it_was(tmp_path: Path) -> None:
+    tape = tmp_path / "tape"
+    shutil.copytree(OPENVERSE.cassette, tape)
+    index = tape / "index.jsonl"
+    lines = [json.loads(line) for line in index.read_text().replace("page_size=20", "page_size=500").splitlines()]
+    index.write_text(
+        "".join(json.dumps({**line, "signed": True}, sort_keys=True, separators=(",", ":")) + "\n" for line in lines)
+    )
+    assert renew(tape, engines["openverse"]) is False
+    contract = type("Registered", (EngineContract,), {"engine": engines["openverse"], "cassette": tape})()
+    with contract.source_as_recorded() as web:
+        assert tuple(len(page.candidates) for page in contract.pages(web)) == tuple(map(len, OPENVERSE.found))
+    assert web.unknown == []

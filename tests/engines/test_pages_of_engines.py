@@ -73,7 +73,7 @@ def _default(field: FieldInfo) -> list[str]:
 def test_its_settings_are_named(name: str, settings: Any) -> None:
     engine: Any = engines[name]
     text = page(name)
-    for setting in getattr(engine, "settings", ()):
+    for setting in (*getattr(engine, "settings", ()), *getattr(engine, "optional", ())):
         assert f"`{setting}`" in text
         assert hasattr(product, setting)
     if getattr(engine, "opt_in", False):
