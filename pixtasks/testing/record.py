@@ -99,7 +99,7 @@ def _anew(engine: Engine, given: argparse.Namespace) -> int:
             print(
                 f"{keyword}: more pages follow. Take a keyword that finds less, or more --pages: a test wants the end."
             )
-    return 0
+    return 0 if any(search.pages for _, search in ended) else 1
 
 
 if __name__ == "__main__":

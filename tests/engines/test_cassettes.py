@@ -173,6 +173,13 @@ def test_a_recording_that_cannot_be_made_says_why(
     assert not (tmp_path / "tape").exists()
 
 
+def test_a_recording_without_any_page_has_failed(tmp_path: Path, settings: Any, capsys: Any) -> None:
+    settings.PIXTASKS_FETCH_ALLOW = []
+    given = ["openverse", str(tmp_path / "tape"), "--keyword", "fox", "--through", "http://127.0.0.1:9"]
+    assert record.main(given) == 1
+    assert "fox: 0 pages, then: https://api.openverse.org/v1/images/ could not be read" in capsys.readouterr().out
+
+
 def test_a_cassette_of_a_registered_caller_is_played_and_recorded_again_as_it_was(tmp_path: Path) -> None:
     tape = tmp_path / "tape"
     shutil.copytree(OPENVERSE.cassette, tape)
