@@ -249,7 +249,7 @@ def _image_fields(row: Image) -> dict[str, Any]:
     same = (
         "job_id", "chunk_id", "sha256", "format", "width", "height", "bytes", "content_type", "source_url", "page_url",
         "title", "creator", "creator_url", "license", "license_version", "license_url", "attribution", "keyword",
-        "engine", "backend", "rank", "fetched_at", "is_valid", "quarantine",
+        "external_id", "tags", "engine", "backend", "rank", "fetched_at", "is_valid", "quarantine",
         "decision", "label",
     )  # fmt: skip
     return {

@@ -199,6 +199,8 @@ class ImageSummary(Answer):
     attribution: str
     keyword: str
     query: str = Field(description="What the engine was asked.")
+    external_id: str = Field(description="What its source calls it; empty where it says nothing.")
+    tags: list[str] = Field(description="What its source says it shows.")
     engine: str
     backend: str
     rank: int

@@ -38,6 +38,10 @@ class Image(models.Model):
         db_default="",
         help_text="What the engine was asked, where that is not the keyword alone.",
     )
+    external_id = models.TextField(blank=True, default="", db_default="", help_text="What its source calls it.")
+    tags = models.JSONField(
+        default=list, db_default=models.Value([], models.JSONField()), help_text="What its source says it shows."
+    )
     engine = models.CharField(max_length=100)
     backend = models.CharField(max_length=100)
     rank = models.PositiveIntegerField(help_text="Place in the engine's answer, from 0.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -116,6 +116,8 @@ def image_row(chunk: Chunk, rank: int, fetched: Fetched[Ticket], now: datetime, 
         license_version=_fit(candidate.license_version or named.version, 20),
         license_url=_fit(named.url),
         attribution=_fit(candidate.attribution),
+        external_id=_fit(candidate.external_id, _LONGEST_ID),
+        tags=_tags(candidate.tags),
         keyword=chunk.keyword,
         query="" if chunk.template == PLAIN_TEMPLATE else chunk.query,
         engine=chunk.engine,
@@ -137,13 +139,19 @@ def license_of(candidate: Candidate) -> License:
 
 FACTS = (
     "page_url", "title", "creator", "creator_url", "license", "license_version", "license_url", "attribution",
+    "external_id",
 )  # fmt: skip
 _FILE = "file://"
+_LONGEST_ID = 500
+# So that no source can make a row large: most name fewer than twenty.
+_MOST_TAGS = 100
+_LONGEST_TAG = 200
 
 
 def candidate_of(failure: FetchFailure) -> Candidate:
     """Return the candidate that a row remembers, to try it again."""
     facts = {name: failure.facts[name] for name in FACTS if name in failure.facts}
+    facts["tags"] = tuple(failure.facts.get("tags", ()))
     if failure.url.startswith(_FILE):
         return Candidate("", path=Path(failure.url.removeprefix(_FILE)), **facts)
     return Candidate(failure.url, **facts)
@@ -176,9 +184,14 @@ def failure_row(
         next_eligible_at=next_eligible(outcome, attempts, retry_after, now),
         outcome=outcome,
         detail=_fit(detail, 500),
-        facts={name: _fit(value) for name in FACTS if (value := getattr(candidate, name))},
+        facts={name: _fit(value) for name in FACTS if (value := getattr(candidate, name))}
+        | ({"tags": tags} if (tags := _tags(candidate.tags)) else {}),
         created_at=now,
     )
+
+
+def _tags(tags: Sequence[str]) -> list[str]:
+    return [_fit(tag, _LONGEST_TAG) for tag in tags[:_MOST_TAGS]]
 
 
 def _fit(text: str, limit: int = 8000) -> str:

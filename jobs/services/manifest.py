@@ -24,6 +24,7 @@ COLUMNS: Final = (
     "image_id", "file_name", "label", "keyword", "engine", "backend", "source_url", "page_url", "title", "creator",
     "creator_url", "license", "license_version", "license_url", "attribution", "width", "height", "format", "bytes",
     "sha256", "is_valid", "issues", "decision", "fetched_at", "job_id",
+    "query", "external_id", "tags",
 )  # fmt: skip
 _SAME: Final = COLUMNS[COLUMNS.index("keyword") : COLUMNS.index("issues")]
 CSV_TYPE: Final = "text/csv; charset=utf-8"
@@ -57,6 +58,9 @@ def records(images: QuerySet[Image], *, without: Container[int] = ()) -> Iterato
             "decision": image.decision,
             "fetched_at": image.fetched_at,
             "job_id": image.job_id,
+            "query": image.query or image.keyword,
+            "external_id": image.external_id,
+            "tags": image.tags,
         }
 
 
@@ -173,6 +177,8 @@ def _csv_lines(images: QuerySet[Image], without: Container[int]) -> Iterator[byt
     writer = csv.writer(buffer)
     writer.writerow(COLUMNS)
     for record in records(images, without=without):
+        # Tags hold spaces, so they stay a list.
+        record["tags"] = dump_json(record["tags"]).decode() if record["tags"] else ""
         writer.writerow([_cell(record[name]) for name in COLUMNS])
         yield buffer.getvalue().encode()
         buffer.seek(0)

@@ -16,8 +16,8 @@ from tests.images import broken_images
 KEYS = [
     "id", "job_id", "chunk_id", "sha256", "format", "width", "height", "bytes", "content_type", "source_url",
     "page_url", "title", "creator", "creator_url", "license", "license_version", "license_url", "attribution",
-    "keyword", "query", "engine", "backend", "rank", "fetched_at", "is_valid", "issues", "quarantine",
-    "decision", "label", "file_url", "thumbnail_url",
+    "keyword", "query", "external_id", "tags", "engine", "backend", "rank", "fetched_at", "is_valid", "issues",
+    "quarantine", "decision", "label", "file_url", "thumbnail_url",
 ]  # fmt: skip
 
 
@@ -30,7 +30,16 @@ def listed(client: APIClient, job: CrawlJob, **query: Any) -> list[dict[str, Any
 
 def test_an_image_shows_where_it_came_from_and_under_what_licence(client: APIClient, owner: User) -> None:
     job = factories.started_job(owner=owner, engines=["google"])
-    image = factories.image(job, title="A cat", creator="Ann", license="BY-SA", license_version="4.0", rank=3)
+    image = factories.image(
+        job,
+        title="A cat",
+        creator="Ann",
+        license="BY-SA",
+        license_version="4.0",
+        rank=3,
+        external_id="47",
+        tags=["cat", "grey cat"],
+    )
     (item,) = listed(client, job)
     assert list(item) == KEYS
     assert (item["id"], item["sha256"], item["format"], item["bytes"]) == (
@@ -40,6 +49,7 @@ def test_an_image_shows_where_it_came_from_and_under_what_licence(client: APICli
         "A cat", "Ann", "BY-SA", "4.0",
     )  # fmt: skip
     assert (item["keyword"], item["engine"], item["backend"], item["rank"]) == ("laptop", "google", "sample", 3)
+    assert (item["query"], item["external_id"], item["tags"]) == ("laptop", "47", ["cat", "grey cat"])
     assert (item["is_valid"], item["issues"]) == (None, [])
     assert item["fetched_at"].endswith("Z")
     assert client.get(item["file_url"]).status_code == 200

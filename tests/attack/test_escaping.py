@@ -49,7 +49,7 @@ def _hostile() -> None:
     chunk = Chunk.objects.get(job=job)
     factories.image(
         job, chunk=chunk, title=EVIL, creator=EVIL, creator_url=LINK, license=SHORT, license_url=LINK, attribution=EVIL,
-        page_url=LINK, source_url=LINK, content_type=SHORT,
+        page_url=LINK, source_url=LINK, content_type=SHORT, query=EVIL[:100], external_id=EVIL, tags=[EVIL, SHORT],
     )  # fmt: skip
     factories.failure(job, SHORT, detail=EVIL, url=LINK)
     factories.validated(job, Level.FAST, owner)

@@ -96,6 +96,18 @@ def test_every_form_of_taking_away_says_the_same(owner: User, job: CrawlJob) -> 
     assert [line.split("File: ")[1] for line in thanks.splitlines() if "File: " in line] == names
 
 
+def test_a_list_tells_what_was_asked_and_what_the_source_said(job: CrawlJob) -> None:
+    first, second, *_ = ids(job)
+    Image.objects.filter(pk=first).update(query="close-up of red fox", external_id="=47", tags=["fox", "red fox, old"])
+    rows = {int(row["image_id"]): row for row in csv.DictReader(io.StringIO(joined(as_csv(images_of(job))).decode()))}
+    lines = {line["image_id"]: line for line in map(json.loads, joined(as_jsonl(images_of(job))).splitlines())}
+    told = ("query", "external_id", "tags")
+    assert [lines[first][name] for name in told] == ["close-up of red fox", "=47", ["fox", "red fox, old"]]
+    assert [lines[second][name] for name in told] == ["red fox", "", []]
+    assert [rows[first][name] for name in told] == ["close-up of red fox", "'=47", '["fox","red fox, old"]']
+    assert [rows[second][name] for name in told] == ["red fox", "", ""]
+
+
 def test_all_routes_leave_the_rejected_out_and_the_api_tells_decisions(owner: User, job: CrawlJob) -> None:
     first, *others = ids(job)
     decide([Choice((first,), REJECT), Choice((others[0],), RELABEL, "wolf")], actor=owner)

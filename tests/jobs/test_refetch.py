@@ -134,7 +134,14 @@ def test_what_the_source_said_of_a_candidate_is_kept_with_its_image(project: Pro
         row.chunk,
         row.rank,
         Candidate(
-            row.url, title="Harbour", creator="Ann", license="BY-SA", license_version="4.0", page_url="http://p/"
+            row.url,
+            title="Harbour",
+            creator="Ann",
+            license="BY-SA",
+            license_version="4.0",
+            page_url="http://p/",
+            external_id="47",
+            tags=("sea", "old harbour"),
         ),
         row.outcome,
         "",
@@ -148,6 +155,7 @@ def test_what_the_source_said_of_a_candidate_is_kept_with_its_image(project: Pro
     assert (image.title, image.creator, image.license, image.license_version, image.page_url, image.rank) == (
         "Harbour", "Ann", "BY-SA", "4.0", "http://p/", row.rank
     )  # fmt: skip
+    assert (image.external_id, image.tags) == ("47", ["sea", "old harbour"])
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before its commit", "after its commit"])

@@ -11,7 +11,7 @@ import pytest
 from jobs.models import CrawlJob, FetchFailure, Image, Project
 from jobs.services.crawl_jobs import create_job, start_job
 from tasktypes.states import State
-from tests.engines.adapter_openverse import ADAPTER, SEARCH
+from tests.engines.adapter_openverse import ADAPTER, FOX, SEARCH
 from tests.engines.sources import Reply, Source
 from tests.ledger import run_all
 from tests.picture_server import PictureServer
@@ -66,6 +66,7 @@ def test_images_of_a_search_keep_their_licence_and_creator(project: Project, sou
     assert first.attribution.startswith('"Red Fox" by Peter K. Burian is licensed under CC BY-SA 4.0')
     assert first.license_url == "https://creativecommons.org/licenses/by-sa/4.0/"
     assert first.page_url == "https://www.flickr.com/photos/1/0aff3595"
+    assert (first.external_id, first.tags) == (FOX, ["fox", "red fox"])
 
 
 def test_a_changed_format_fails_the_chunk_and_names_the_field(project: Project, source: Source) -> None:
