@@ -17,11 +17,10 @@ from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidge
 
 from jobs.console.filters import whole
 from jobs.models import OptOut, OptOutKind
-from jobs.services.opt_outs import FARTHEST, add_opt_out, opt_outs, remove_opt_out
+from jobs.services.opt_outs import DISTANCE, FARTHEST, add_opt_out, opt_outs, remove_opt_out
 from pixtasks.accounts.console import ReadOnlyAdmin
 from pixtasks.accounts.console.pages import actor_of, done
-from pixtasks.common.commands import sentence
-from pixtasks.common.errors import PixtasksError
+from pixtasks.common.errors import InvalidInput, PixtasksError
 from pixtasks.common.markup import badge, when
 
 _LONGEST = 90
@@ -44,7 +43,7 @@ class OptOutDialog(BaseDialogForm):
         max_value=FARTHEST,
         required=False,
         widget=UnfoldAdminIntegerFieldWidget,
-        help_text="Of look-alikes alone: how many bits may differ.",
+        help_text=f"Of look-alikes alone: how many bits may differ; {DISTANCE} where it is left empty.",
     )
 
     def clean(self) -> dict[str, Any]:
@@ -59,8 +58,11 @@ class OptOutDialog(BaseDialogForm):
                     distance=data["distance"],
                     **actor_of(self.request),
                 )
+            except InvalidInput as error:
+                for fault in error.errors:
+                    self.add_error(str(fault.loc[-1]), fault.msg)
             except PixtasksError as error:
-                self.add_error("value", sentence(error))
+                self.add_error("value", error.message)
         return data
 
 
@@ -74,7 +76,7 @@ class OptOutAdmin(ReadOnlyAdmin):
     search_help_text = "A part of a domain or an address, a sha256"
     sortable_by = ()
     ordering = ("-id",)
-    fields = ("what", "kind_word", "distance", "reason", "removed", "by", "age")
+    fields = ("whole_value", "kind_word", "distance", "reason", "removed", "by", "age")
     readonly_fields = fields
     actions_list = ("add_entry",)
     actions_detail = ("take_off",)
@@ -82,6 +84,11 @@ class OptOutAdmin(ReadOnlyAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[OptOut]:
         """Return the entries, without those of the files that were removed for another's sake."""
         return opt_outs()
+
+    def get_fields(self, request: HttpRequest, obj: OptOut | None = None) -> list[str]:
+        """Leave out the distance where it means nothing."""
+        without = set() if obj is None or obj.kind == OptOutKind.LOOK_ALIKE else {"distance"}
+        return [name for name in self.fields if name not in without]
 
     @action(
         description="Add…", url_path="put-on", icon="block", permissions=["operate"],
@@ -122,6 +129,11 @@ class OptOutAdmin(ReadOnlyAdmin):
         """Return the value, cut to one line."""
         shown = obj.value if len(obj.value) <= _LONGEST else f"{obj.value[:_LONGEST]}…"
         return format_html('<span class="px-mono" title="{}">{}</span>', obj.value[:500], shown)
+
+    @display(description="Value")
+    def whole_value(self, obj: OptOut) -> SafeString:
+        """Return the value as it stands on the list."""
+        return format_html('<span class="px-mono">{}</span>', obj.value)
 
     @display(description="Kind")
     def kind_word(self, obj: OptOut) -> SafeString:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import ClassVar
 
 from django import forms
 from django.contrib import messages
@@ -22,6 +23,12 @@ class PolicyForm(forms.ModelForm):
     class Meta:
         model = Project
         fields = ("require_commercial_use", "require_derivatives", "allow_share_alike", "allow_unknown_license")
+        labels: ClassVar = {
+            "require_commercial_use": "Commercial use must be permitted",
+            "require_derivatives": "Changed versions must be permitted",
+            "allow_share_alike": "Share-alike is fine",
+            "allow_unknown_license": "Pictures without a known licence are fine",
+        }
 
 
 def policy_page(model_admin: ModelAdmin, request: HttpRequest, pk: int) -> HttpResponse:

@@ -176,12 +176,13 @@ def normalised(kind: str, value: str) -> str:
     """
     text = value.strip()
     if kind == OptOutKind.DOMAIN:
+        needed = "a domain is a name such as example.com, without a path or a port"
         try:
             prepared, host = prepare_url(f"http://{text.removeprefix('*.').lstrip('.')}/")
         except BadUrlError as error:
-            raise _refused(str(error)) from error
+            raise _refused(needed) from error
         if prepared.partition("://")[2].rstrip("/").lower() != host or "." not in host:
-            raise _refused("a domain is a name such as example.com, without a path or a port")
+            raise _refused(needed)
         return host.rstrip(".")
     if kind == OptOutKind.URL:
         try:

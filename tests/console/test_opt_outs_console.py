@@ -30,6 +30,9 @@ def test_an_operator_adds_an_entry_and_takes_it_off() -> None:
     assert "perceptual hash" in client.get(ADD).content.decode()
     refused = client.post(ADD, {"_form_submitted": "True", "kind": "domain", "value": "http://a.example/"})
     assert "HX-Redirect" not in refused.headers and not OptOut.objects.exists()
+    assert "a domain is a name such as example.com" in refused.content.decode()
+    far = {"_form_submitted": "True", "kind": "domain", "value": "a.example", "distance": "3"}
+    assert "is for look-alikes alone" in client.post(ADD, far).content.decode() and not OptOut.objects.exists()
     data = {"_form_submitted": "True", "kind": "domain", "value": "a.example", "reason": "ticket 17"}
     assert client.post(ADD, data).headers["HX-Redirect"] == LIST
     entry = OptOut.objects.get()
@@ -48,6 +51,17 @@ def test_an_operator_adds_an_entry_and_takes_it_off() -> None:
         "opt_out.added",
         "opt_out.removed",
     }
+
+
+def test_a_page_shows_the_whole_value_and_the_distance_of_look_alikes_alone() -> None:
+    client = client_of(Role.VIEWER)
+    address = f"https://a.example/{'long/' * 60}end.jpg"
+    by_address = add_opt_out(kind="url", value=address)
+    alike = add_opt_out(kind="look_alike", value="0123456789abcdef", distance=7)
+    shown = client.get(f"{LIST}{by_address.pk}/change/").content.decode()
+    assert f">{address}<" in shown and "Distance" not in shown
+    assert f">{address}<" not in client.get(LIST).content.decode()
+    assert "Distance" in client.get(f"{LIST}{alike.pk}/change/").content.decode()
 
 
 def test_a_viewer_reads_the_list_and_changes_nothing() -> None:
