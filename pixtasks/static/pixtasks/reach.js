@@ -35,10 +35,20 @@ function mend(root) {
     box.ariaLabel ??= row ? `Select ${row}` : "Select this row";
   }
   for (const box of root.querySelectorAll("#action-toggle")) box.ariaLabel ??= "Select all rows";
+  regions(root);
+}
+
+function regions(root) {
   for (const piece of root.querySelectorAll(".simplebar-content-wrapper")) {
     // A region that scrolls has to be reachable, and only then.
-    if (piece.scrollWidth <= piece.clientWidth && piece.scrollHeight <= piece.clientHeight) piece.tabIndex = -1;
+    piece.tabIndex = piece.scrollWidth <= piece.clientWidth && piece.scrollHeight <= piece.clientHeight ? -1 : 0;
   }
+}
+
+// The scroll bars are measured once, maybe while a wider font stood in for ours; nothing else measures them again.
+function settled() {
+  for (const element of document.querySelectorAll("[data-simplebar]")) window.SimpleBar?.instances.get(element)?.recalculate();
+  regions(document);
 }
 
 document.addEventListener("keydown", (event) => {
@@ -91,5 +101,6 @@ if (content) {
 }
 mend(document);
 dialog();
+addEventListener("load", () => document.fonts.ready.then(settled));
 document.addEventListener("htmx:afterSwap", (event) => mend(event.target));
 document.addEventListener("live:refreshed", (event) => mend(event.target));
