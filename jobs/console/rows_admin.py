@@ -121,7 +121,7 @@ class FetchFailureAdmin(LargeTable, ReadOnlyAdmin):
     def where(self, obj: FetchFailure) -> SafeString:
         """Return its address, cut to one line."""
         shown = obj.url if len(obj.url) <= _LONGEST_URL else f"{obj.url[:_LONGEST_URL]}…"
-        return format_html('<span class="px-mono" title="{}">{}</span>', obj.url[:500], shown)
+        return format_html('<div class="px-mono px-wide-cell" title="{}">{}</div>', obj.url[:500], shown)
 
     @display(description="Class")
     def word(self, obj: FetchFailure) -> SafeString:
@@ -129,9 +129,9 @@ class FetchFailureAdmin(LargeTable, ReadOnlyAdmin):
         return badge(obj.outcome, colour="default" if obj.outcome == "duplicate" else "danger")
 
     @display(description="What happened", empty_value="–")
-    def told(self, obj: FetchFailure) -> str:
+    def told(self, obj: FetchFailure) -> SafeString:
         """Return the detail, or what the class means."""
-        return obj.detail[:120] or outcome_meaning(obj.outcome)
+        return format_html('<div class="px-wide-cell">{}</div>', obj.detail[:120] or outcome_meaning(obj.outcome))
 
     @display(description="What it means", empty_value="–")
     def meaning(self, obj: FetchFailure) -> str:

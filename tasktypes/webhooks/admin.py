@@ -12,6 +12,7 @@ from django.forms import Form
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.dateparse import parse_datetime
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.decorators import action, display
@@ -83,6 +84,7 @@ class WebhookEndpointAdmin(ReadOnlyAdmin):
     list_display = ("where", "standing", "owner", "hears", "about", "deliveries", "made")
     list_filter = ("is_active",)
     list_select_related = ("owner",)
+    list_before_template = "tasktypes/console/style.html"
     search_fields = ("url", "description", "scope", "owner__email")
     sortable_by = ()
     exclude = ("secret", "previous_secret")
@@ -162,7 +164,7 @@ class WebhookDeliveryAdmin(LargeTable, ReadOnlyAdmin):
                 "standing": self.standing(delivery),
                 "subject": self.subject_link(delivery),
                 "body": _body(delivery.body),
-                "tries": [one for one in reversed(tries[-_MOST_TRIES:]) if isinstance(one, dict)],
+                "tries": [_try(one) for one in reversed(tries[-_MOST_TRIES:]) if isinstance(one, dict)],
                 "number": len(tries),
             }
         answer: HttpResponse = super().change_view(request, object_id, form_url, {**(extra_context or {}), **context})
@@ -257,6 +259,14 @@ class WebhookDeliveryAdmin(LargeTable, ReadOnlyAdmin):
     def ended(self, obj: WebhookDelivery) -> SafeString:
         """Return when it was delivered or given up."""
         return when(obj.ended_at)
+
+
+def _try(kept: dict[str, Any]) -> dict[str, Any]:
+    """Return what was kept of a try, with its time as one."""
+    try:
+        return kept | {"at": parse_datetime(str(kept.get("at")))}
+    except ValueError:
+        return kept | {"at": None}
 
 
 def _body(text: str) -> Any:
