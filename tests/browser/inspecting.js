@@ -83,10 +83,12 @@ function withoutAName() {
     element.getAttribute("aria-label"), element.getAttribute("aria-labelledby"), element.title, element.textContent,
     element.placeholder, element.matches("input[type=submit], input[type=button]") ? element.value : "",
     ...[...(element.labels ?? [])].map((label) => label.textContent),
-    ...[...element.querySelectorAll("img[alt], svg[aria-label]")].map((part) => part.alt ?? part.getAttribute("aria-label")),
+    ...[...element.querySelectorAll("img[alt], svg[aria-label], [title]")].map((part) => part.alt || part.getAttribute("aria-label") || part.title),
   ];
   const controls = "a[href], button, input:not([type=hidden]), select, textarea, [tabindex='0']";
   return [...document.querySelectorAll(controls)]
-    .filter((element) => element.checkVisibility() && !wordsOf(element).some((word) => word?.trim()))
+    // What is hidden from screen readers and out of the keyboard's way says elsewhere what it is.
+    .filter((element) => element.checkVisibility() && !(element.tabIndex < 0 && element.closest("[aria-hidden=true]")))
+    .filter((element) => !wordsOf(element).some((word) => word?.trim()))
     .map((element) => element.outerHTML.slice(0, 140));
 }
