@@ -19,6 +19,7 @@ from tests.accounts.factories import PASSWORD, make_key, make_user
 pytestmark = pytest.mark.django_db
 
 OURS = ["accounts", "auth", "django_celery_beat", "django_celery_results", "token_blacklist"]
+reverse("admin:index")  # Whoever reads the routes registers the pages.
 REGISTERED = [
     model for label in OURS for model in apps.get_app_config(label).get_models() if admin.site.is_registered(model)
 ]
