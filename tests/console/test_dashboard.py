@@ -338,3 +338,12 @@ def test_the_same_facts_are_there_as_json(client: Client) -> None:
     bare = factories.user(is_staff=True)
     bare.groups.clear()
     assert json.loads(client_of(bare).get(reverse("console_dashboard_facts")).content) == {}
+
+
+def test_an_engine_that_was_taken_out_has_no_link(client: Client) -> None:
+    throughput.record({(Measure.ANSWERED, "engine:urls"): 1, (Measure.ANSWERED, "engine:gone"): 1})
+    assert {one.name: one.installed for one in flow.engine_health()} == {"urls": True, "gone": False}
+    page = shown(client, "engines")
+    assert reverse("admin:jobs_enginestate_change", args=["urls"]) in page
+    assert reverse("admin:jobs_enginestate_change", args=["gone"]) not in page
+    assert "not installed" in page

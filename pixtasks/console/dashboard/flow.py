@@ -88,6 +88,7 @@ class EngineHealth:
         answered, erred: attempts at which it answered and failed.
         stored, refused: candidates that became an image, and that could not be had.
         condition: of its circuit.
+        installed: whether it is still there; one that was taken out of the product has no page.
         used, limit, window: starts that count now, how many may, and in how many seconds; limit 0 = unlimited.
     """
 
@@ -103,6 +104,7 @@ class EngineHealth:
     error_at: datetime | None
     error_task: int | None
     condition: Condition
+    installed: bool
 
     @property
     def success(self) -> float | None:
@@ -163,6 +165,7 @@ def engine_health() -> list[EngineHealth]:
                 error_at=fault.created_at if fault else None,
                 error_task=fault.task_id if fault else None,
                 condition=conditions.get(name, Condition.CLOSED),
+                installed=name in engines.names(),
             )
         )
     return sorted(found, key=lambda one: (-(one.answered + one.erred), one.name))
