@@ -75,6 +75,9 @@ class Engine(Answer):
     access: EngineAccess | None = Field(description="Null: everybody is answered alike.")
     quota: EngineQuota | None
     health: EngineHealth
+    page_size: int | None = Field(description="Results on a page at most; null: that is up to the source.")
+    depth: int | None = Field(description="Results of one keyword at most; null: no such bound is known.")
+    licensed: bool | None = Field(description="Whether it tells licences; false: never. Null: it does not say.")
     homepage: str
     terms: str
     docs: str = Field(description="Its page in the documentation; empty where it has none.")
@@ -96,6 +99,8 @@ class EnginePlan(Answer):
     images: int = Field(description="Stored at most.")
     requests: int = Field(description="Pages at least, if every candidate became an image.")
     requests_basis: str
+    page_size: int | None = Field(description="Results on a page at most; null: that is up to the source.")
+    licensed: bool | None = Field(description="Whether it tells licences; false: never. Null: it does not say.")
     limits: EngineLimits | None = Field(description="Null: not limited.")
     waiting_before: int = Field(description="Chunks of other jobs that wait for a start of this engine.")
     quota_remaining: int | None = Field(description="As the source's headers told last.")

@@ -158,6 +158,11 @@ class Engine(Protocol):
         rate_limited: whether its starts count against a bucket (RELIABILITY.md); false for local sources.
         Options: pydantic model of the engine's part of the job's options, ``extra="forbid"``.
 
+    Every engine says these, too; one of another package that was made before may leave them out, and they are read with
+    ``getattr``:
+        page_size: int, results on a page at most; None where that is up to the source. The planner counts by it.
+        licensed: bool, whether it tells licences where its source has them; False where it never does.
+
     An engine may also have ``check(options) -> None``, called when a job is created with these options; it raises
     ``InvalidInput`` (``loc`` relative to the options) or ``RuleViolation``.
 
@@ -167,8 +172,7 @@ class Engine(Protocol):
         access: :class:`jobs.engines.registered.Access`, where registered callers are answered more.
         homepage: str, address of the source's page for people.
         terms: str, address of the source's terms of use.
-        page_size: int, results on a page; depth: int, results of one keyword at most. The planner counts by them.
-        licensed: False where it never tells a licence.
+        depth: int, results of one keyword at most. The planner counts by it.
         default: bool, whether it is asked in production where a job names no engine.
     """
 

@@ -39,6 +39,7 @@ class DirectoryEngine:
     name = "directory"
     description = f"Images of a local folder below one of {ROOTS_SETTING}."
     rate_limited = False
+    page_size = PAGE_SIZE
     licensed = False
     Options: type[BaseModel] = DirectoryOptions
 

@@ -54,6 +54,7 @@ class InaturalistEngine(RemoteEngine):
     homepage = "https://www.inaturalist.org"
     terms = "https://www.inaturalist.org/pages/terms"
     opt_in = True
+    page_size = PAGE_SIZE
     Options: type[BaseModel] = InaturalistOptions
 
     def search(self, query: Query, cursor: str | None, web: Web) -> Page:

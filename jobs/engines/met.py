@@ -43,6 +43,7 @@ class MetEngine(RemoteEngine):
     homepage = "https://www.metmuseum.org/art/collection"
     terms = "https://www.metmuseum.org/information/terms-and-conditions"
     opt_in = True
+    page_size = PAGE_SIZE
     Options: type[BaseModel] = MetOptions
 
     def search(self, query: Query, cursor: str | None, web: Web) -> Page:

@@ -23,6 +23,7 @@ class RemoteEngine:
         settings: names of the settings without which it is not usable.
         opt_in: only usable where ``PIXTASKS_ENGINES_ENABLED`` lists it.
         default: asked in production where a job names no engine.
+        licensed: False where the source never tells a licence. Each adapter says its ``page_size`` besides.
     """
 
     name: str
@@ -35,6 +36,7 @@ class RemoteEngine:
     settings: ClassVar[tuple[str, ...]] = ()
     opt_in: ClassVar[bool] = False
     default: ClassVar[bool] = False
+    licensed: ClassVar[bool] = True
 
     def missing(self) -> list[str]:
         """Return the names of the settings that must be set before it is usable."""

@@ -99,6 +99,7 @@ class SiteEngine:
     name = "site"
     description = "All images of a web page, a sitemap or a feed, following its next links."
     rate_limited = False
+    page_size = None  # as many as a document has
     licensed = False
     Options: type[BaseModel] = SiteOptions
 

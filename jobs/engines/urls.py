@@ -81,7 +81,9 @@ class UrlsEngine:
     name = "urls"
     description = "A list of image addresses, in the job's options or in a file on the server."
     rate_limited = False
-    licensed = False
+    page_size = PAGE_SIZE
+    depth = LIST_MAX
+    licensed = True  # as the list names them
     Options: type[BaseModel] = UrlsOptions
 
     def missing(self) -> list[str]:

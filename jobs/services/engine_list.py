@@ -45,6 +45,8 @@ class EngineFacts:
         missing: settings that must be set before it can be used; empty: it can be.
         options: JSON Schema of what it takes; None without a backend.
         default: asked where a job names no engine.
+        page_size: results on a page at most; depth: results of one keyword at most; None: not known.
+        licensed: whether it tells licences; None: it does not say.
         docs: path of its page in the documentation; "" where it has none.
         starts, window: so many chunks may begin in so many seconds; None: no limit.
         used: starts that count now.
@@ -60,6 +62,9 @@ class EngineFacts:
     default: bool
     homepage: str
     terms: str
+    page_size: int | None
+    depth: int | None
+    licensed: bool | None
     docs: str
     starts: int | None
     window: float | None
@@ -126,6 +131,9 @@ def _facts(names: list[str]) -> list[EngineFacts]:
                 default=name in settings.PIXTASKS_DEFAULT_ENGINES,
                 homepage=getattr(engine, "homepage", ""),
                 terms=getattr(engine, "terms", ""),
+                page_size=getattr(engine, "page_size", None),
+                depth=getattr(engine, "depth", None),
+                licensed=getattr(engine, "licensed", None),
                 docs=_docs(backend),
                 starts=limit.starts if limit is not None else None,
                 window=limit.window.total_seconds() if limit is not None else None,

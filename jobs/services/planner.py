@@ -63,6 +63,8 @@ class EnginePlan:
     images: int
     requests: int
     page_basis: str
+    page_size: int | None
+    licensed: bool | None
     starts: int | None
     window: float | None
     used: int
@@ -190,8 +192,8 @@ def _engine_plan(
 ) -> EnginePlan:
     engine = _find(name)
     backend = engine.name if engine is not None else ""
-    page, depth = getattr(engine, "page_size", None), getattr(engine, "depth", None)
-    each = min(max_images, depth) if isinstance(depth, int) else max_images
+    page, depth = (facts.page_size, facts.depth) if facts is not None else (None, None)
+    each = max_images if depth is None else min(max_images, depth)
     requests = chunks * math.ceil(each / (page or PAGE))
     behind = waiting.get(bucket_of(backend), 0)
     wait = 0.0
@@ -215,6 +217,8 @@ def _engine_plan(
         images=chunks * each,
         requests=requests,
         page_basis=f"pages of {page}" if page else f"pages of {PAGE}, a default",
+        page_size=page,
+        licensed=facts.licensed if facts is not None else None,
         starts=facts.starts if facts is not None else None,
         window=facts.window if facts is not None else None,
         used=facts.used if facts is not None else 0,
@@ -253,9 +257,8 @@ def _warnings(
             f"{one.engine} is asked at least {one.requests} times; its source said that {one.quota_remaining} are left."
         )
     if project is not None and not project.allow_unknown_license:
-        engine = _find(one.engine)
         without, seen = unlicensed.get(one.backend, (0, 0))
-        if getattr(engine, "licensed", True) is False or (seen >= _FEWEST and without > 0.9 * seen):
+        if one.licensed is False or (seen >= _FEWEST and without > 0.9 * seen):
             found.append(f"{one.engine} tells no licences, and the project takes no images of unknown licence.")
     return found
 

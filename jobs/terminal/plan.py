@@ -22,8 +22,9 @@ def plan_table(plan: JobPlan) -> RenderableType:
         table.add_column(title, justify="left" if title == "Engine" else "right")
     for one in plan.engines:
         low, high = one.seconds
+        name = f"{one.engine} (tells no licences)" if one.licensed is False else one.engine
         table.add_row(
-            Text(one.engine), f"{one.chunks:,}", f"{one.images:,}", f"{one.requests:,}", size(one.bytes),
+            Text(name), f"{one.chunks:,}", f"{one.images:,}", f"{one.requests:,}", size(one.bytes),
             duration(one.wait_seconds), f"{duration(low)} – {duration(high)}",
         )  # fmt: skip
     first, last = plan.finish

@@ -160,6 +160,18 @@ class EngineContract:
         assert all(_SETTING.fullmatch(name) for name in getattr(known, "settings", ())), "settings: names in capitals"
         assert isinstance(getattr(known, "default", False), bool), "default: True or False"
 
+    def test_it_says_how_large_its_pages_are_and_whether_it_tells_licences(self, web: RecordedWeb) -> None:
+        known: Any = self.engine
+        assert hasattr(known, "page_size"), "page_size: results on a page at most, None where the source decides"
+        for name in ("page_size", "depth"):
+            number = getattr(known, name, None)
+            whole = isinstance(number, int) and not isinstance(number, bool)
+            assert number is None or (whole and number > 0), f"{name}: a whole number above 0, or None"
+        licensed = getattr(known, "licensed", None)
+        assert isinstance(licensed, bool), "licensed: True or False, whether it tells licences"
+        told = [one.license for page in self.pages(web) for one in page.candidates if one.license]
+        assert licensed or not told, f"licensed is False, but it tells {told[:1]}"
+
     def test_missing_settings_are_a_list_of_names(self) -> None:
         missing = self.engine.missing()
         assert isinstance(missing, list), "missing() returns a list"

@@ -40,6 +40,9 @@ def test_every_name_is_listed_with_what_it_takes_and_misses(client: APIClient, s
     assert items["site"]["options"]["properties"]["max_pages"]["default"] == 10
     assert [name for name, one in items.items() if one["default"]] == ["openverse"]
     assert items["openverse"]["homepage"].startswith("https://")
+    told = {name: [items[name][fact] for fact in ("page_size", "depth", "licensed")] for name in ("openverse", "brave")}
+    assert told == {"openverse": [20, 400, True], "brave": [200, 200, False]}
+    assert [items["site"][fact] for fact in ("page_size", "depth", "licensed")] == [None, None, False]
     assert all(one["configured"] == (one["missing"] == []) for one in items.values())
     settings.PIXTASKS_SAMPLES = False
     assert engine(client, "google")["missing"] == ["PIXTASKS_SAMPLES"]

@@ -283,3 +283,29 @@ def _renamed(value: Any, path: str) -> Any:
         place = place[int(step) if isinstance(place, list) else step]
     place[f"{last}_renamed"] = place.pop(last)
     return value
+
+
+def test_every_engine_says_how_large_its_pages_are_and_whether_it_tells_licences() -> None:
+    known: list[Any] = list(engines)
+    sizes = {engine.name: engine.page_size for engine in known}
+    assert {name for name, size in sizes.items() if size is None} == {"site"}
+    assert {engine.name for engine in known if not engine.licensed} == {
+        "bing", "brave", "directory", "duckduckgo", "google", "nasa", "site",
+    }  # fmt: skip
+
+
+@every
+def test_the_source_is_asked_for_pages_as_large_as_the_engine_says(adapter: Adapter, asking: Asking) -> None:
+    engine: Any = engines[adapter.name]
+    query = Query(PAGES, adapter.name, 10_000, parse_options(engine, adapter.asked.options))
+    engine.search(query, None, asking.web)
+    if adapter.name == "met":  # Its search gives all numbers at once; the works are asked for one by one.
+        assert len([each for each in asking.source.asked if "/objects/" in each.path]) <= engine.page_size
+    else:
+        assert any(str(engine.page_size) in each.query.values() for each in asking.source.asked)
+
+
+@every
+def test_an_engine_that_says_so_tells_no_licences(adapter: Adapter, asking: Asking) -> None:
+    engine: Any = engines[adapter.name]
+    assert engine.licensed == any(each.license for page in asking.all() for each in page)

@@ -41,6 +41,8 @@ class Good:
     name = "good"
     description = "Two pages of one picture each."
     rate_limited = True
+    page_size: object = 1
+    licensed: object = False
     Options: type[BaseModel] = NoOptions
 
     def missing(self) -> list[str]:
@@ -81,6 +83,14 @@ class MissingText(Good):
         return "GOOD_API_KEY"
 
 
+class NoPages(Good):
+    page_size = 0
+
+
+class NoWord(Good):
+    licensed = None
+
+
 class Nothing(Good):
     def search(self, query: Query, cursor: str | None, web: Web) -> Page:
         return Page((), None)
@@ -109,6 +119,13 @@ class NotJson(Changing):
 class NullTitle(Changing):
     def change(self, page: Page) -> Page:
         return Page((Candidate(image_url="https://pictures.test/1.jpg", title="a\0b"),), page.next)
+
+
+class Licensed(Changing):
+    """Says that it tells no licences, and tells some."""
+
+    def change(self, page: Page) -> Page:
+        return Page((Candidate(image_url="https://pictures.test/1.jpg", license="CC0"),), page.next)
 
 
 class Circle(Good):
@@ -180,6 +197,9 @@ BROKEN: list[tuple[type[Good], str, tuple[Any, ...]]] = [
     (SpacedName, "test_it_says_what_it_is", ()),
     (NoDescription, "test_it_says_what_it_is", ()),
     (MissingText, "test_missing_settings_are_a_list_of_names", ()),
+    (NoPages, "test_it_says_how_large_its_pages_are_and_whether_it_tells_licences", ("web",)),
+    (NoWord, "test_it_says_how_large_its_pages_are_and_whether_it_tells_licences", ("web",)),
+    (Licensed, "test_it_says_how_large_its_pages_are_and_whether_it_tells_licences", ("web",)),
     (LooseOptions, "test_options_that_it_does_not_know_are_refused", ()),
     (Nothing, "test_the_first_page_has_candidates", ("web",)),
     (Relative, "test_every_candidate_can_be_fetched_and_stored", ("web",)),

@@ -100,8 +100,7 @@ def test_its_example_is_a_job_that_can_be_made(name: str) -> None:
 
 @every
 def test_a_source_without_licences_is_said_to_be_one(name: str) -> None:
-    # A list of one's own may tell them, and mostly does not.
-    if getattr(engines[name], "licensed", True) is False and name != "urls":
+    if getattr(engines[name], "licensed", True) is False:
         assert re.search(r"^\| licences \| none", page(name), re.MULTILINE)
 
 

@@ -25,6 +25,9 @@ class SampleEngine:
     name = "sample"
     description = "Pictures painted and served by this installation, no internet needed; some are broken on purpose."
     rate_limited = False
+    page_size = catalogue.PAGE_SIZE
+    depth = catalogue.SUPPLY
+    licensed = True
     Options: type[BaseModel] = SampleOptions
 
     def missing(self) -> list[str]:
