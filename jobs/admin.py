@@ -9,8 +9,9 @@ from jobs.console.images_admin import DecisionAdmin, ImageAdmin, IssueAdmin, Rel
 from jobs.console.jobs_admin import CrawlJobAdmin
 from jobs.console.opt_outs_admin import OptOutAdmin
 from jobs.console.projects_admin import ProjectAdmin
-from jobs.console.rows_admin import ChunkAdmin, FetchFailureAdmin, RefetchRunAdmin, ValidationRunAdmin
+from jobs.console.rows_admin import BudgetMoveAdmin, ChunkAdmin, FetchFailureAdmin, RefetchRunAdmin, ValidationRunAdmin
 from jobs.models import (
+    BudgetMove,
     Chunk,
     CrawlJob,
     Decision,
@@ -31,6 +32,7 @@ __all__ = ["ProjectAdmin"]
 admin.site.register(Project, ProjectAdmin)
 admin.site.register(CrawlJob, CrawlJobAdmin)
 admin.site.register(Chunk, ChunkAdmin)
+admin.site.register(BudgetMove, BudgetMoveAdmin)
 admin.site.register(FetchFailure, FetchFailureAdmin)
 admin.site.register(ValidationRun, ValidationRunAdmin)
 admin.site.register(RefetchRun, RefetchRunAdmin)

@@ -69,6 +69,7 @@ def job(
     max_images: int = 100,
     options: Mapping[str, Any] | None = None,
     keyword_templates: Sequence[str] = ("{keyword}",),
+    rebalance: bool = False,
     name: str = "A job",
 ) -> CrawlJob:
     """Insert a pending job."""
@@ -82,6 +83,7 @@ def job(
         max_images=max_images,
         options=options,
         keyword_templates=keyword_templates,
+        rebalance=rebalance,
     )
 
 

@@ -48,6 +48,7 @@ EXAMPLE: dict[str, Any] = {
     "started_at": None,
     "completed_at": None,
     "keyword_templates": ["{keyword}"],
+    "rebalance": False,
 }
 _TEMPLATES = ["{keyword}", "{keyword} photo", "close-up of {keyword}"]
 _OPTIONS = {
@@ -80,6 +81,7 @@ def _create(request: Request, project: Project, wanted: requests.ProjectJobCreat
         max_images=wanted.max_images,
         options=wanted.options,
         keyword_templates=wanted.keyword_templates,
+        rebalance=wanted.rebalance,
         **actor_of(request),
     )
     return _one(job, 201)

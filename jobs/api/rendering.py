@@ -66,6 +66,7 @@ def job(row: CrawlJob, figures: JobProgress) -> schemas.Job:
         started_at=row.started_at,
         completed_at=row.group.settled_at if row.group is not None else None,
         keyword_templates=row.keyword_templates,
+        rebalance=row.rebalance,
     )
 
 
@@ -105,7 +106,8 @@ def chunk(row: Chunk, own: Mapping[str, Any] | None = None) -> schemas.Chunk:
         task_id=task.public_id,
         images=figures.get("images", 0),
         duplicates=figures.get("duplicates", 0),
-        target=task.parameters["max_images"] if own is None else row.job.max_images,
+        target=row.wanted,
+        original_target=row.job.max_images,
         outcomes=figures.get("outcomes", {}),
         retries=task.retries,
         error=task.error_message,

@@ -106,6 +106,18 @@ Templates = Annotated[
 ]
 
 
+Rebalance = Annotated[
+    bool,
+    Field(
+        strict=True,
+        description=(
+            "What a chunk cannot bring, because its engine has no more or it failed, is asked of chunks that still "
+            "bring images, of the same keyword first. The job as a whole never stores more than it was asked for."
+        ),
+    ),
+]
+
+
 class Body(BaseModel):
     """A body: what it may not set, such as owner, status or counters, it may not name."""
 
@@ -158,6 +170,7 @@ class ProjectJobCreateRequest(Body):
     max_images: MaxImages = 100
     options: Options = Field(default_factory=dict)
     keyword_templates: Templates = Field(default_factory=plain_templates)
+    rebalance: Rebalance = False
 
 
 class JobCreateRequest(ProjectJobCreateRequest):
@@ -175,6 +188,7 @@ class JobUpdateRequest(Body):
     max_images: MaxImages = Field(default_factory=int)
     options: Options = Field(default_factory=dict)
     keyword_templates: Templates = Field(default_factory=plain_templates)
+    rebalance: Rebalance = False
 
 
 class ValidationStartRequest(Body):

@@ -70,6 +70,7 @@ class Job(Answer):
     started_at: datetime | None
     completed_at: datetime | None
     keyword_templates: list[str] = Field(description="What engines are asked for each keyword.")
+    rebalance: bool = Field(description="Whether what dry chunks cannot bring is asked of productive ones.")
 
 
 class JobStarted(Answer):
@@ -149,7 +150,8 @@ class Chunk(Answer):
     task_id: str
     images: int
     duplicates: int
-    target: int
+    target: int = Field(description="New images to store, as of now.")
+    original_target: int = Field(description="The same when the job started; they differ where budget has moved.")
     outcomes: dict[str, int]
     retries: int
     error: str | None

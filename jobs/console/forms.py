@@ -104,6 +104,11 @@ class JobForm(forms.Form):
         label="Images per keyword and engine",
         help_text="New images to store, 1 to 10,000.",
     )
+    rebalance = forms.BooleanField(
+        required=False,
+        label="Move the budget of dry chunks",
+        help_text="What one engine cannot bring is asked of those that still do, for the same keyword first.",
+    )
     level = forms.ChoiceField(
         choices=[("", "none"), *Level.choices],
         required=False,
@@ -154,6 +159,7 @@ def _initial(clone: CrawlJob) -> dict[str, Any]:
         "keyword_templates": "\n".join(clone.keyword_templates) if clone.is_templated else "",
         "engines": clone.engines,
         "max_images": clone.max_images,
+        "rebalance": clone.rebalance,
     }
 
 

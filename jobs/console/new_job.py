@@ -65,6 +65,7 @@ def _make(request: HttpRequest, form: JobForm) -> CrawlJob | None:
                 "keyword_templates": data["keyword_templates"],
                 "engines": data["engines"],
                 "max_images": data["max_images"],
+                "rebalance": data["rebalance"],
                 "options": form.options(),
             }
         )

@@ -1,4 +1,4 @@
-"""Chunks, failures, validation runs and retries of failures: the rows that a job is made of."""
+"""Chunks, moved budget, failures, validation runs and retries of failures: the rows that a job is made of."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 from unfold.decorators import display
 
 from jobs.console.filters import ByChunksJob, ByJob
-from jobs.models import Chunk, CrawlJob, FetchFailure, RefetchRun, ValidationRun
+from jobs.models import BudgetMove, Chunk, CrawlJob, FetchFailure, RefetchRun, ValidationRun
 from jobs.services.crawl_jobs import DOWNLOAD
 from jobs.services.failures import failed_classes
 from jobs.services.meanings import outcome_meaning
@@ -99,6 +99,37 @@ class ChunkAdmin(LargeTable, ReadOnlyAdmin):
     def of_task(self, obj: Chunk) -> SafeString:
         """Return its task."""
         return task_link(obj.task_id, obj.task.public_id[:8])
+
+
+class BudgetMoveAdmin(LargeTable, ReadOnlyAdmin):
+    """What dry chunks could not bring, and which others are asked for it."""
+
+    list_display = ("id", "of_job", "images", "source", "goal", "age")
+    list_filter = (ByJob,)
+    list_select_related = ("job", "giver", "taker")
+    search_fields = ("=job__pk", "job__name")
+    fields = ("of_job", "images", "source", "goal", "age")
+    ordering = ("-id",)
+
+    @display(description="Job")
+    def of_job(self, obj: BudgetMove) -> SafeString:
+        """Return its job."""
+        return job_link(obj.job)
+
+    @display(description="From")
+    def source(self, obj: BudgetMove) -> str:
+        """Return the chunk that could not bring them."""
+        return str(obj.giver)
+
+    @display(description="To")
+    def goal(self, obj: BudgetMove) -> str:
+        """Return the chunk that is asked for them."""
+        return str(obj.taker)
+
+    @display(description="Moved")
+    def age(self, obj: BudgetMove) -> SafeString:
+        """Return when."""
+        return when(obj.created_at)
 
 
 class FetchFailureAdmin(LargeTable, ReadOnlyAdmin):

@@ -13,6 +13,7 @@ from jobs.models.job import PLAIN_TEMPLATE
 from jobs.services import (
     chunks,
     crawl_jobs,
+    rebalance,
     refetch,
     telling,
     validate_later,
@@ -89,12 +90,14 @@ class DownloadImages(Handler[DownloadParams]):
         return telling.scopes_of_jobs(tasks)
 
     def on_settled(self, tasks: Sequence[EndedTask]) -> None:
-        """Add the chunks' counts to their jobs."""
+        """Add the chunks' counts to their jobs, and ask others for what they could not bring."""
         chunks.count_in(tasks)
+        rebalance.after_end(tasks)
 
     def on_reopened(self, tasks: Sequence[EndedTask]) -> None:
         """Take the chunks' counts back: they are in their tasks' progress again."""
         chunks.count_out(tasks)
+        rebalance.after_reopening(tasks)
 
 
 class RefetchParams(BaseModel):

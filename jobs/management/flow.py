@@ -59,6 +59,7 @@ def run_crawl(request: CrawlRequest, display: Display, stop: StopSignals, keep: 
         max_images=request.max_images,
         options=request.options,
         keyword_templates=request.keyword_templates,
+        rebalance=request.rebalance,
     )
     if request.record is not None:
         record_job(job, request.record)

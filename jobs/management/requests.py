@@ -47,6 +47,7 @@ class CrawlRequest:
     user: str | None = None
     level: Level | None = None
     keyword_templates: list[str] = field(default_factory=plain_templates)
+    rebalance: bool = False
     record: Path | None = None
     replay: Path | None = None
 
@@ -98,6 +99,7 @@ def read_request(given: dict[str, Any]) -> CrawlRequest:
         user=given.get("user"),
         level=None if level is None else level_named(level),
         keyword_templates=_templates(given.get("templates") or [], keywords, engines),
+        rebalance=bool(given.get("rebalance")),
         record=record,
         replay=replay,
     )
@@ -116,9 +118,10 @@ def _as_recorded(given: dict[str, Any], folder: Path) -> dict[str, Any]:
         "engines": ",".join(map(str, about.get("engines", ()))),
         "max_images": str(about.get("max_images", DEFAULT_IMAGES)),
         "options": json.dumps(about.get("options", {})),
+        "rebalance": about.get("rebalance") is True,
         "templates": [str(one) for one in about.get("keyword_templates", ())],
     }
-    return given | {name: value for name, value in recorded.items() if given.get(name) in (None, [])}
+    return given | {name: value for name, value in recorded.items() if given.get(name) in (None, False, [])}
 
 
 def _keywords(given: dict[str, Any]) -> list[str]:

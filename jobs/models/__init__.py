@@ -1,5 +1,6 @@
 """The tables of image datasets. Only the services of this app write to them."""
 
+from jobs.models.budget import BudgetMove
 from jobs.models.decision import Decision, DecisionKind
 from jobs.models.engine_state import EngineState
 from jobs.models.image import FetchFailure, Image
@@ -11,6 +12,7 @@ from jobs.models.refetch import RefetchRun
 from jobs.models.validation import Issue, Level, ValidationRun, Verdict
 
 __all__ = [
+    "BudgetMove",
     "Chunk",
     "CrawlJob",
     "Decision",

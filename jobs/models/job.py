@@ -73,6 +73,9 @@ class CrawlJob(models.Model):
     engines = models.JSONField(help_text="Names of engines, as the user asked for them.")
     max_images = models.PositiveIntegerField(help_text="New images to store per chunk.")
     options = models.JSONField(default=dict, blank=True, help_text="Per engine name, validated by that engine.")
+    rebalance = models.BooleanField(
+        default=False, db_default=False, help_text="What a dry chunk cannot bring is asked of productive ones."
+    )
     cassette = models.JSONField(
         null=True, blank=True, editable=False, help_text="Where it records to or replays from; commands alone set it."
     )
@@ -144,6 +147,9 @@ class Chunk(models.Model):
         related_name="chunks",
         help_text="Of its own in a crawl; all chunks of a gather run share the run's.",
     )
+    target = models.PositiveIntegerField(
+        null=True, editable=False, help_text="New images to store now; empty where the job's number never moves."
+    )
 
     class Meta:
         indexes = [models.Index(name="chunk_by_engine", fields=["engine", "id"])]
@@ -160,3 +166,8 @@ class Chunk(models.Model):
     def query(self) -> str:
         """What the engine is asked."""
         return fill_template(self.template, self.keyword)
+
+    @property
+    def wanted(self) -> int:
+        """New images that it is to store, as of now; fetched with its job."""
+        return self.job.max_images if self.target is None else self.target

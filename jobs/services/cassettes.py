@@ -73,6 +73,7 @@ def record_job(job: CrawlJob, folder: Path) -> None:
         "engines": job.engines,
         "max_images": job.max_images,
         "options": job.options,
+        "rebalance": job.rebalance,
     }
     begin_cassette(folder, about)
     _attach(job, {"mode": RECORD, "path": str(folder)})

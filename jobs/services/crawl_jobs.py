@@ -48,6 +48,7 @@ def create_job(
     max_images: int,
     options: Mapping[str, Any] | None = None,
     keyword_templates: Sequence[str] = (PLAIN_TEMPLATE,),
+    rebalance: bool = False,
     actor: User | None = None,
     address: str | None = None,
 ) -> CrawlJob:
@@ -59,6 +60,7 @@ def create_job(
         max_images: new images to store per chunk.
         options: per engine name, what that engine's own model takes.
         keyword_templates: what engines are asked, with "{keyword}" for the keyword.
+        rebalance: what a dry chunk cannot bring is asked of others (:mod:`jobs.services.rebalance`).
         actor, address: who asks, and from where, for the audit log; here and below.
 
     Raises:
@@ -78,6 +80,7 @@ def create_job(
             engines=list(dict.fromkeys(engines)),
             max_images=max_images,
             options=checked,
+            rebalance=rebalance,
         )
         audit("crawl_job.created", actor=actor, target=job, detail={"name": name}, address=address)
     return job
@@ -154,7 +157,15 @@ def start_job(job: CrawlJob, *, actor: User | None = None, address: str | None =
         )
         Chunk.objects.bulk_create(
             [
-                Chunk(job=job, keyword=keyword, template=template, engine=engine, backend=backends[engine], task=task)
+                Chunk(
+                    job=job,
+                    keyword=keyword,
+                    template=template,
+                    engine=engine,
+                    backend=backends[engine],
+                    task=task,
+                    target=job.max_images if job.rebalance else None,
+                )
                 for (keyword, template, engine), task in zip(parts, tasks, strict=True)
             ]
         )

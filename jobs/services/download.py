@@ -58,7 +58,8 @@ def download_chunk(
 ) -> dict[str, Any]:
     """Crawl one chunk until ``max_images`` new images are stored or the engine has no more.
 
-    The engine is asked for the keyword as its template puts it; images keep the plain keyword.
+    Where the job's budget moves, the chunk's own target counts instead of ``max_images``, as it is at each store. The
+    engine is asked for the keyword as its template puts it; images keep the plain keyword.
 
     Returns:
         The chunk's counts: images, target, duplicates, found, outcomes by class, exhausted.
@@ -81,9 +82,10 @@ def download_chunk(
         means = means_of(chunk.job, engine)
     except PixtasksError as error:
         raise PermanentFailure(error.message) from error
+    # The limit, by which engines choose their pages, stays as it was: a cursor means the same for every attempt.
     query = Query(keyword=chunk.query, engine=engine_name, limit=max_images, options=options)
     with means.fetcher as fetcher, EnginePages(means.engine, query, means.web, paced=means.live) as pages:
-        return _ChunkCrawl(chunk, query, context, fetcher, pages, means=means).run()
+        return _ChunkCrawl(chunk, max_images, context, fetcher, pages, means=means).run()
 
 
 class _ChunkCrawl:
@@ -92,7 +94,7 @@ class _ChunkCrawl:
     def __init__(
         self,
         chunk: Chunk,
-        query: Query,
+        max_images: int,
         context: Context,
         fetcher: ImageFetcher[int],
         pages: EnginePages,
@@ -101,7 +103,7 @@ class _ChunkCrawl:
     ) -> None:
         self.means = means
         self.chunk = chunk
-        self.query = query
+        self.target = max_images if chunk.target is None else chunk.target
         self.context = context
         self.fetch = CandidateFetch(fetcher)
         self.pages = pages
@@ -141,17 +143,27 @@ class _ChunkCrawl:
                 self._flush()
             elif self.context.checkpoint_due:
                 self.context.checkpoint()
+                self._heed_target()
         if self.landed:
             self._flush()
 
     def _finished(self) -> bool:
         if self.fetch.flying or self.landed:
             return False
-        return self.tally.images >= self.query.limit or (self.exhausted and not self.fetch.waiting)
+        if self.exhausted and not self.fetch.waiting:
+            return True
+        if self.tally.images >= self.target:
+            self._heed_target()
+        return self.tally.images >= self.target
+
+    def _heed_target(self) -> None:
+        """Look whether another chunk's budget has moved here; while a chunk runs, its target only grows."""
+        if self.chunk.target is not None:
+            self.target = Chunk.objects.values_list("target", flat=True).get(pk=self.chunk.pk) or 0
 
     def _wanted(self) -> int:
         """How many more candidates may be launched, were all in flight to become new images."""
-        return self.query.limit - self.tally.images - self.landed_good - len(self.fetch.flying)
+        return self.target - self.tally.images - self.landed_good - len(self.fetch.flying)
 
     def _take_pages(self) -> None:
         """Keep candidates at hand: ask for the next page while the last is still being fetched."""
@@ -226,6 +238,7 @@ class _ChunkCrawl:
                 ((self.chunk.backend, failure) for failure in failures),
             )
         self._close({one.download.ticket for one in landed})
+        self._heed_target()
         return self._progress(), self._state()
 
     def _close(self, ranks: set[int]) -> None:
@@ -245,7 +258,7 @@ class _ChunkCrawl:
     def _progress(self) -> dict[str, Any]:
         return {
             "images": self.tally.images,
-            "target": self.query.limit,
+            "target": self.target,
             "duplicates": self.tally.duplicates,
             "found": sum(self.tally.outcomes.values()),
             "outcomes": dict(sorted(self.tally.outcomes.items())),

@@ -36,6 +36,7 @@ class Cell:
         query: what its engine is asked: the keyword in its template.
         state: of its task; "" where the job has no chunk here.
         share: percent of what it was asked for.
+        asked: how many images it is asked for, where budget has moved.
         found: candidates that it has seen; failed: those that did not become an image.
     """
 
@@ -48,6 +49,7 @@ class Cell:
     duplicates: int = 0
     failed: int = 0
     share: int = 0
+    asked: str = ""
     error: str = ""
 
     @property
@@ -60,7 +62,8 @@ class Cell:
         """What a square says to who cannot see it."""
         if self.task_id is None:
             return f"{self.query} at {self.engine}: not started"
-        return f"{self.query} at {self.engine}: {self.state}, {counted(self.images, 'image')}, {self.failed:,} failed"
+        stored = f"{counted(self.images, 'image')}{self.asked}"
+        return f"{self.query} at {self.engine}: {self.state}, {stored}, {self.failed:,} failed"
 
     @property
     def tip(self) -> str:
@@ -70,7 +73,7 @@ class Cell:
         by = f" (answered by {self.backend})" if self.backend != self.engine else ""
         error = f" – {self.error}" if self.error else ""
         return (
-            f"{self.query} × {self.engine}{by}: {self.state}, {counted(self.images, 'image')}, "
+            f"{self.query} × {self.engine}{by}: {self.state}, {counted(self.images, 'image')}{self.asked}, "
             f"{counted(self.duplicates, 'duplicate')}, {self.failed:,} failed{error}"
         )
 
@@ -143,7 +146,7 @@ def chunk_grid(job: CrawlJob, *, first: int = 1) -> Grid:
         (row["keyword"], row["template"], row["engine"]): _cell(row)
         for row in Chunk.objects.filter(job=job, keyword__in={keyword for keyword, _ in shown}).values(
             "keyword", "template", "engine", "backend", "task_id", "task__status", "task__type_name", "task__progress",
-            "task__error_message",
+            "task__error_message", "target", "job__max_images",
         )
     }  # fmt: skip
     rows = [
@@ -217,6 +220,7 @@ def _cell(row: Mapping[str, Any]) -> Cell:
     # A gather run does many chunks with one task, whose progress is not theirs.
     progress = (row["task__progress"] or {}) if row["task__type_name"] == DOWNLOAD else {}
     images, target = share_of(progress)
+    now, first = row["target"], row["job__max_images"]
     done = min(100, 100 * images // target) if target else 0
     return Cell(
         query=fill_template(row["template"], row["keyword"]),
@@ -227,6 +231,7 @@ def _cell(row: Mapping[str, Any]) -> Cell:
         images=progress.get("images", 0),
         duplicates=progress.get("duplicates", 0),
         failed=sum(failed_classes(progress.get("outcomes", {})).values()),
+        asked="" if now is None or now == first else f" of {now:,} (at first {first:,})",
         share=done if row["task__status"] in ACTIVE else 100,
         error=(row["task__error_message"] or "")[:200],
     )

@@ -1,7 +1,8 @@
-"""What happened to a job, newest first: what people asked for, how each chunk ended, and the runs over its images.
+"""What happened to a job, newest first: what people asked for, how each chunk ended, what budget moved, and the runs
+over its images.
 
 The lines come from where the facts are; nothing is written for the log. A page is read along indices, however long
-the log is: a line's place is its time, then which of the four it is, then its key.
+the log is: a line's place is its time, then which of the five it is, then its key.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any, Final
 
 from django.db.models import Model, Q, QuerySet, Subquery
 
-from jobs.models import CrawlJob, RefetchRun, ValidationRun
+from jobs.models import BudgetMove, CrawlJob, RefetchRun, ValidationRun
 from pixtasks.accounts.models import AuditEntry
 from pixtasks.common.screen import counted
 from tasktypes.models import Task
@@ -21,7 +22,7 @@ from tasktypes.states import State
 
 LINES: Final = 30
 _LONGEST: Final = 300
-_ASKED, _CHUNK, _VALIDATION, _REFETCH = 4, 3, 2, 1
+_ASKED, _CHUNK, _VALIDATION, _REFETCH, _MOVE = 4, 3, 2, 1, 0
 _WORDS: Final = {
     "crawl_job.created": "Created",
     "crawl_job.started": "Started",
@@ -67,7 +68,7 @@ class Log:
 
 
 def job_log(job: CrawlJob, *, before: str = "", limit: int = LINES) -> Log:
-    """Return the lines of a job's log after a place; four queries.
+    """Return the lines of a job's log after a place; five queries at most.
 
     Args:
         before: what the page before told as ``older``; what cannot be read is the beginning.
@@ -79,6 +80,7 @@ def job_log(job: CrawlJob, *, before: str = "", limit: int = LINES) -> Log:
         *(_ended(job, place, wanted) if job.group_id is not None else ()),
         *_validations(job, place, wanted),
         *_refetches(job, place, wanted),
+        *(_moves(job, place, wanted) if job.rebalance else ()),
     ]
     found.sort(key=lambda line: line.place, reverse=True)
     page = found[:limit]
@@ -129,6 +131,14 @@ def _refetches(job: CrawlJob, place: tuple[datetime, int, int] | None, limit: in
         text = f"{run.outcome}, {counted(run.failures_count, 'candidate')}"
         colour = "danger" if run.group.failed else "success"
         yield Line(ended, "Retry of failures ended", text, colour, "", None, (ended, _REFETCH, run.pk))
+
+
+def _moves(job: CrawlJob, place: tuple[datetime, int, int] | None, limit: int) -> Iterator[Line]:
+    moves = BudgetMove.objects.filter(job=job).select_related("giver", "taker")
+    for move in _before(moves, "created_at", _MOVE, place, limit):
+        text = f"{counted(move.images, 'image')} from {move.giver} to {move.taker}"
+        place_of = (move.created_at, _MOVE, move.pk)
+        yield Line(move.created_at, "Budget moved", text, "info", "", move.taker.task_id, place_of)
 
 
 def _before(

@@ -106,7 +106,14 @@ class JobPlan:
 def plan_job(job: CrawlJob) -> JobPlan:
     """Return what an existing job costs."""
     templates = len(job.keyword_templates)
-    return plan(job.keywords, job.engines, job.max_images, project=job.project, templates=templates)
+    return plan(
+        job.keywords,
+        job.engines,
+        job.max_images,
+        project=job.project,
+        templates=templates,
+        rebalance=job.rebalance,
+    )
 
 
 def plan(
@@ -116,12 +123,14 @@ def plan(
     *,
     project: Project | None = None,
     templates: int = 1,
+    rebalance: bool = False,
 ) -> JobPlan:
     """Return what a job would cost; a fixed number of queries.
 
     Args:
         project: whose policy counts.
         templates: searches that each keyword becomes.
+        rebalance: what dry chunks cannot bring is asked of others; how much that is nobody knows before.
     """
     now = timezone.now()
     sizes, unlicensed = _seen()
@@ -141,6 +150,12 @@ def plan(
     )
     free = _free()
     total = sum(one.bytes for one in plans)
+    if rebalance and sum(one.chunks for one in plans) > 1:
+        most = max_images * sum(one.chunks for one in plans)
+        warnings.append(
+            "What an engine cannot bring is asked of the others: each may be asked for more than is counted here, "
+            f"the job for {most:,} images at most."
+        )
     if total * _LOW_DISK > free:
         warnings.append(f"The images may take {total:,} bytes; {free:,} are free.")
     return JobPlan(

@@ -153,10 +153,12 @@ class _Refetch:
         self.outcomes: Counter[str] = Counter(progress.get("outcomes", {}))
         self.done: set[int] = set((context.task.state or {}).get("done", ()))
         open_rows = FetchFailure.objects.filter(pk__in=set(ids) - self.done, chunk__job=job, outcome=outcome)
-        self.rows = {row.pk: row for row in open_rows.select_related("chunk__task").order_by("chunk_id", "rank")}
+        self.rows = {
+            row.pk: row for row in open_rows.select_related("chunk__job", "chunk__task").order_by("chunk_id", "rank")
+        }
         self.waiting: deque[int] = deque(self.rows)
         self.room = {
-            row.chunk_id: room_of(job, row.chunk.task.progress) if _at_rest(row.chunk.task) else 0
+            row.chunk_id: room_of(row.chunk.wanted, row.chunk.task.progress) if _at_rest(row.chunk.task) else 0
             for row in self.rows.values()
         }
         self.landed: list[Fetched[int]] = []
@@ -239,8 +241,13 @@ class _Refetch:
             for row in found.order_by("pk").select_for_update(no_key=True)
             if row.attempts == self.rows[row.pk].attempts
         }
+        targets = dict(Chunk.objects.filter(pk__in=touched).values_list("pk", "target"))
         room = {
-            pk: room_of(self.job, tasks[chunks[pk].task_id].progress) for pk in touched if chunks[pk].task_id in tasks
+            pk: room_of(
+                self.job.max_images if (target := targets[pk]) is None else target, tasks[chunks[pk].task_id].progress
+            )
+            for pk in touched
+            if chunks[pk].task_id in tasks
         }
         tried = [one for one in landed if one.download.ticket in rows and rows[one.download.ticket].chunk_id in room]
         kept = self._insert(tried, rows, chunks, room, now)

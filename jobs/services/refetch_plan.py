@@ -14,6 +14,7 @@ from jobs.fetch.outcomes import is_transient
 from jobs.models import Chunk, CrawlJob, JobStatus
 from jobs.services.crawl_jobs import DOWNLOAD
 from jobs.services.failures import NOT_FAILED, FailureFilter, failed_classes
+from jobs.services.rebalance import make_room
 from pixtasks.common.errors import RuleViolation
 from pixtasks.common.times import wire_time
 from tasktypes.models import Task
@@ -59,9 +60,11 @@ def plan_refetch(job: CrawlJob, wanted: FailureFilter) -> RefetchPlan:
     if taken:
         return _choose(job, classes, wanted, taken)
     plan, room = RefetchPlan(), _rooms(job)
+    # What one chunk lacks may move to another.
+    shared = job.rebalance and any(left > 0 for left in room.values())
     rows = _rows(job, classes, wanted).order_by().values_list("chunk_id", "outcome")
     for chunk_id, outcome, number in rows.annotate(number=Count("*")):
-        if room[chunk_id] > 0:
+        if shared or room[chunk_id] > 0:
             plan.classes[outcome] += number
         else:
             plan.full += number
@@ -76,6 +79,8 @@ def choose(job: CrawlJob, wanted: FailureFilter) -> Chosen:
     """
     _check(job, wanted)
     classes = classes_of(job, wanted)
+    if classes and job.rebalance:
+        make_room(job, dict(Counter(_rows(job, classes, wanted).values_list("chunk_id", flat=True))))
     chosen = _choose(job, classes, wanted, _taken(job)) if classes else Chosen()
     if not chosen.candidates:
         raise RuleViolation(_why_none(job, classes, wanted, chosen))
@@ -87,9 +92,9 @@ def classes_of(job: CrawlJob, wanted: FailureFilter) -> list[str]:
     return list(dict.fromkeys(wanted.outcomes)) or [name for name in failed_classes(job.outcomes) if is_transient(name)]
 
 
-def room_of(job: CrawlJob, progress: Mapping[str, Any] | None) -> int:
-    """Return how many images a chunk lacks of what it was asked for."""
-    return job.max_images - int((progress or {}).get("images", 0))
+def room_of(wanted: int, progress: Mapping[str, Any] | None) -> int:
+    """Return how many images a chunk lacks of what it is asked for now."""
+    return wanted - int((progress or {}).get("images", 0))
 
 
 def _check(job: CrawlJob, wanted: FailureFilter) -> None:
@@ -111,8 +116,8 @@ def _rows(job: CrawlJob, classes: Iterable[str], wanted: FailureFilter) -> Any:
 
 
 def _rooms(job: CrawlJob) -> dict[int, int]:
-    reported = Chunk.objects.filter(job=job).values_list("pk", "task__progress")
-    return {pk: room_of(job, progress) for pk, progress in reported}
+    reported = Chunk.objects.filter(job=job).values_list("pk", "target", "task__progress")
+    return {pk: room_of(job.max_images if target is None else target, progress) for pk, target, progress in reported}
 
 
 def _taken(job: CrawlJob) -> set[int]:
@@ -140,8 +145,9 @@ def _why_none(job: CrawlJob, classes: list[str], wanted: FailureFilter, chosen: 
     if chosen.being_tried:
         return f"The candidates of this job that ended as {words} are being tried again already"
     if chosen.full:
+        number = "" if job.rebalance else f"{job.max_images} "
         return (
-            f"Every chunk with such a failure has the {job.max_images} images that it was asked for; "
+            f"Every chunk with such a failure has the {number}images that it was asked for; "
             "clone the job with a higher number to get more"
         )
     known = ", ".join(failed_classes(job.outcomes)) or "none"

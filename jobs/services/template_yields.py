@@ -40,13 +40,16 @@ def template_yields(job: CrawlJob) -> list[TemplateYield]:
 
     Two queries; for the chunks of a gather run, whose task is one for all, two more.
     """
-    rows = list(Chunk.objects.filter(job=job).values_list("pk", "template", "task__type_name", "task__progress"))
-    shared = shared_figures([pk for pk, _, type_name, _ in rows if type_name != DOWNLOAD])
+    rows = list(
+        Chunk.objects.filter(job=job).values_list("pk", "template", "target", "task__type_name", "task__progress")
+    )
+    shared = shared_figures([pk for pk, _, _, type_name, _ in rows if type_name != DOWNLOAD])
     totals: dict[str, Counter[str]] = {template: Counter() for template in job.keyword_templates}
-    for pk, template, _, progress in rows:
+    for pk, template, target, _, progress in rows:
         figures: dict[str, Any] = shared.get(pk) or progress or {}
         outcomes: dict[str, int] = figures.get("outcomes", {})
         totals.setdefault(template, Counter()).update(
+            moved=0 if target is None else target - job.max_images,
             found=sum(outcomes.values()),
             stored=figures.get("images", 0),
             duplicates=figures.get("duplicates", 0),
@@ -60,7 +63,7 @@ def template_yields(job: CrawlJob) -> list[TemplateYield]:
         TemplateYield(
             template=template,
             chunks=chunks,
-            asked=chunks * job.max_images,
+            asked=chunks * job.max_images + counts["moved"],
             found=counts["found"],
             stored=counts["stored"],
             duplicates=counts["duplicates"],

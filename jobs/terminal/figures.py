@@ -30,7 +30,7 @@ class ChunkFigures:
     Attributes:
         query: what the engine was asked: the keyword in its template.
         engine: the name the user asked for; ``backend`` is the engine that answered (CONTRACT X61).
-        target: new images that were asked for.
+        target: new images that are asked for now.
         failed: candidates that did not become an image, by class; duplicates are counted apart.
         error: why the chunk failed, or why its last attempt did.
     """
@@ -142,6 +142,7 @@ class JobFigures:
                 "keywords": self.job.keywords,
                 "engines": self.job.engines,
                 "max_images": self.job.max_images,
+                "rebalance": self.job.rebalance,
             },
             "chunks": [
                 {
@@ -150,6 +151,7 @@ class JobFigures:
                     "engine": chunk.engine,
                     "backend": chunk.backend,
                     "status": chunk.status.value,
+                    "target": chunk.target,
                     "found": chunk.found,
                     "stored": chunk.stored,
                     "duplicates": chunk.duplicates,
@@ -190,17 +192,17 @@ class JobFigures:
 def read_chunks(job_id: int) -> list[ChunkFigures]:
     """Return a job's chunks in the order of keyword × engine; one query, three where they share a task."""
     rows = Chunk.objects.filter(job_id=job_id).order_by("pk").values_list(
-        "pk", "keyword", "template", "engine", "backend", "job__max_images", "task__status", "task__progress",
+        "pk", "keyword", "template", "engine", "backend", "job__max_images", "target", "task__status", "task__progress",
         "task__started_at", "task__completed_at", "task__error_message", "task__type_name",
     )  # fmt: skip
     found = list(rows)
     shared = shared_figures([row[0] for row in found if row[-1] != DOWNLOAD])
     return [
         _chunk(
-            pk, keyword, template, engine, backend, target, State(status), shared.get(pk) or progress or {}, started,
-            ended, error or "",
+            pk, keyword, template, engine, backend, most if target is None else target, target is not None,
+            State(status), shared.get(pk) or progress or {}, started, ended, error or "",
         )
-        for pk, keyword, template, engine, backend, target, status, progress, started, ended, error, _ in found
+        for pk, keyword, template, engine, backend, most, target, status, progress, started, ended, error, _ in found
     ]  # fmt: skip
 
 
@@ -246,7 +248,7 @@ def failed_tasks(group_id: int) -> list[str]:
 
 
 def _chunk(
-    pk: int, keyword: str, template: str, engine: str, backend: str, target: int, status: State,
+    pk: int, keyword: str, template: str, engine: str, backend: str, target: int, moves: bool, status: State,
     progress: dict[str, Any], started: datetime | None, ended: datetime | None, error: str,
 ) -> ChunkFigures:  # fmt: skip
     outcomes: dict[str, int] = progress.get("outcomes", {})
@@ -257,7 +259,7 @@ def _chunk(
         engine=engine,
         backend=backend,
         status=status,
-        target=progress.get("target") or target,
+        target=target if moves else progress.get("target") or target,
         stored=progress.get("images", 0),
         duplicates=progress.get("duplicates", 0),
         failed={name: count for name, count in outcomes.items() if name not in KEPT_CLASSES},

@@ -124,6 +124,11 @@ class JobForm(forms.Form):
         help_text="New images to store at most, 1 to 10,000.",
         widget=forms.NumberInput(attrs={"inputmode": "numeric"}),
     )
+    rebalance = forms.BooleanField(
+        label="Let engines stand in for each other",
+        required=False,
+        help_text="What one engine cannot bring is asked of those that still can, for the same keyword first.",
+    )
     name = forms.CharField(
         label="Name of the job",
         required=False,
@@ -179,6 +184,7 @@ class JobForm(forms.Form):
             "keyword_templates": values["keyword_templates"],
             "engines": values["engines"],
             "max_images": values["max_images"],
+            "rebalance": values["rebalance"],
         }
         try:
             self.request = validate(ProjectJobCreateRequest, body)

@@ -55,6 +55,7 @@ class NewJob(Page):
                 "keyword_templates": "\n".join(job.keyword_templates) if job.is_templated else "",
                 "engines": list(job.engines),
                 "max_images": job.max_images,
+                "rebalance": job.rebalance,
                 "name": job.name,
             }
         if request.GET.get("project", "").isdigit():
@@ -107,6 +108,7 @@ class NewJob(Page):
                 max_images=wanted.max_images,
                 options=wanted.options,
                 keyword_templates=wanted.keyword_templates,
+                rebalance=wanted.rebalance,
                 **actor,
             )
             start_job(job, **actor)

@@ -134,6 +134,11 @@ class ChunkRow:
     others: list[Failure]
 
     @property
+    def moved(self) -> int:
+        """How many images more, or less, it is asked for than at the start."""
+        return self.target - self.chunk.job.max_images if self.chunk.target is not None else 0
+
+    @property
     def lost(self) -> int:
         """How many candidates could not be used."""
         return sum(each.count for each in self.others)
@@ -155,7 +160,7 @@ def chunk_rows(job: CrawlJob, cursor: str | None = None) -> tuple[list[ChunkRow]
             ChunkRow(
                 chunk=chunk,
                 images=figures.get("images", 0),
-                target=chunk.task.parameters["max_images"] if own is None else 0,
+                target=chunk.wanted if own is None else 0,
                 duplicates=figures.get("duplicates", 0),
                 others=failures_in_words(figures.get("outcomes", {})),
             )

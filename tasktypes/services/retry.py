@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from typing import Final
 
 from django.db import transaction
 from django.db.models import F
@@ -18,14 +19,18 @@ from tasktypes.services.settle import ENDED_COLUMNS, ended_task
 from tasktypes.services.status_cache import forget_after_commit
 from tasktypes.states import EventType, State
 
+_BADLY: Final = (State.FAILED, State.CANCELLED)
 
-def reopen(task_ids: Sequence[int], *, by: str = "") -> list[int]:
+
+def reopen(task_ids: Sequence[int], *, by: str = "", statuses: Collection[State] = _BADLY) -> list[int]:
     """Let failed or cancelled tasks run again, with a fresh budget, from what their checkpoints stored.
 
     Their ends are taken out of their groups' counters and the groups are open again, in the same transaction.
 
     Args:
         by: who asked, for the tasks' histories.
+        statuses: the ends that are taken back. Who takes a completion back has locked the task, and knows that no other
+            one has waited for it.
 
     Returns:
         The ids that were reopened; tasks in another state are left alone.
@@ -33,13 +38,13 @@ def reopen(task_ids: Sequence[int], *, by: str = "") -> list[int]:
     with transaction.atomic():
         before = {
             row["id"]: row
-            for row in Task.objects.filter(pk__in=task_ids, status__in=[State.FAILED, State.CANCELLED])
+            for row in Task.objects.filter(pk__in=task_ids, status__in=statuses)
             .order_by("id")
             .select_for_update(no_key=True)
             .values(*ENDED_COLUMNS)
         }
         won = update_returning(
-            Task.objects.filter(pk__in=list(before), status__in=[State.FAILED, State.CANCELLED]),
+            Task.objects.filter(pk__in=list(before), status__in=statuses),
             {
                 "status": State.PENDING,
                 "result": None,

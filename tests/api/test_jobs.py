@@ -19,7 +19,7 @@ KEYS = [
     "id", "project_id", "name", "keywords", "engines", "max_images", "options", "status", "progress", "total_chunks",
     "active_chunks", "completed_chunks", "failed_chunks", "downloaded_images", "duplicate_images", "valid_images",
     "invalid_images", "quarantined_images", "outcomes", "created_at", "updated_at", "started_at", "completed_at",
-    "keyword_templates",
+    "keyword_templates", "rebalance",
 ]  # fmt: skip
 
 

@@ -203,7 +203,7 @@ def test_an_unexpected_error_is_a_500_with_a_detail_in_json(owner: User, bearer:
     """Sections "Common HTTP Status Codes" and "Python Error Handling" (CONTRACT J45): never a page, no stack."""
     job = factories.started_job(owner=owner)
     # A row that no service writes: rendering its chunk cannot work.
-    Task.objects.filter(group=job.group).update(parameters={})
+    Task.objects.filter(group=job.group).update(progress=["no", "object"])
     bearer.raise_request_exception = False
     response = bearer.get(f"{API}/jobs/{job.pk}/chunks")
     assert (response.status_code, response["Content-Type"]) == (500, "application/json")

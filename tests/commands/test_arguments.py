@@ -102,6 +102,12 @@ def test_templates_are_taken_once_each_in_their_order() -> None:
     assert read_request(given).keyword_templates == ["{keyword} photo", "{keyword}"]
 
 
+def test_budget_moves_where_that_is_asked_for() -> None:
+    given: dict[str, Any] = {"keywords": "fox", "engines": "sample", "max_images": "5", "project": "crawls"}
+    assert read_request(given).rebalance is False
+    assert read_request({**given, "rebalance": True}).rebalance is True
+
+
 def test_without_engines_it_takes_the_installation_s_own(settings: Settings) -> None:
     settings.PIXTASKS_DEFAULT_ENGINES = ["sample"]
     assert read_request({"keywords": "fox", "max_images": "5", "project": "crawls"}).engines == ["sample"]

@@ -63,6 +63,7 @@ def test_status_as_json_is_one_object_of_the_documented_shape() -> None:
         "keywords": ["fox"],
         "engines": ["urls"],
         "max_images": 2,
+        "rebalance": False,
     }
     (chunk,) = shown["chunks"]
     assert {**chunk, "seconds": None} == {
@@ -71,6 +72,7 @@ def test_status_as_json_is_one_object_of_the_documented_shape() -> None:
         "engine": "urls",
         "backend": "urls",
         "status": "completed",
+        "target": 2,
         "found": 2,
         "stored": 2,
         "duplicates": 0,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from pytest_django import Settings
 
 from jobs.models import CrawlJob, RefetchRun
 from pixtasks.accounts.models import User
+from tasktypes.states import State
 from tests import factories
 from tests.console.test_jobs_console import LIST, NEW, failed_job, page_of, text_of, wanted
 
@@ -84,3 +86,20 @@ def test_a_job_asks_in_templates_and_its_page_tells_what_each_brought(client: Cl
     assert "Yield by template" not in text_of(client.get(page_of(factories.started_job())))
     body = text_of(client.post(NEW, wanted(keyword_templates="a photo")))
     assert "must contain {keyword}" in body
+
+
+def test_a_job_whose_budget_moves_says_so_and_shows_each_move(client: Client) -> None:
+    assert 'name="rebalance"' in text_of(client.get(NEW))
+    client.post(NEW, wanted(rebalance="on", keywords="red fox\nbarn owl", max_images="10"))
+    job = CrawlJob.objects.with_group().get()
+    assert job.rebalance
+    first, *_ = factories.tasks_of(job)
+    factories.end(first, State.FAILED, images=3, outcomes={"stored": 3})
+    body = text_of(client.get(page_of(job)))
+    assert "budget of dry chunks moves" in body
+    assert "Budget moved" in body
+    assert f"7 images from red fox × {job.engines[0]} to barn owl × {job.engines[0]}" in body
+    assert "3 images of 3 (at first 10)" in body
+    assert re.search('name="rebalance"[^>]*checked', text_of(client.get(f"{NEW}?clone={job.pk}")))
+    client.post(NEW, wanted())
+    assert not CrawlJob.objects.order_by("pk").reverse()[0].rebalance

@@ -52,6 +52,8 @@ def one_of_everything(number: int) -> None:
     factories.image(job, broken_images()["cut.jpg"] + bytes([number]))
     factories.failure(job)
     factories.end_job(job)
+    moving = factories.started_job(owner=owner, keywords=["fox", "owl"], rebalance=True)
+    factories.end(factories.tasks_of(moving)[0], State.FAILED)
     failed = factories.started_job(owner=owner)
     factories.failure(failed, "timeout")
     factories.validated(job, Level.MEDIUM, owner)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from jobs.licenses import LicensePolicy
 from jobs.models import EngineState, Image
 from jobs.services import engine_state, planner
 from jobs.services.engine_state import gate
@@ -82,6 +83,28 @@ def test_an_open_breaker_and_a_quota_move_the_finish() -> None:
     assert 145 < made.engines[0].wait_seconds <= 150
     assert any("5 are left" in warning for warning in made.warnings)
     assert gate(row.pk).seconds > 0
+
+
+@pytest.mark.parametrize("name", ["brave", "google", "bing", "duckduckgo", "nasa"])
+def test_an_engine_that_names_no_licence_is_marked(name: str, settings: Any) -> None:
+    settings.PIXTASKS_ENGINE_ALIASES = {}
+    project = factories.project(license_policy=LicensePolicy(allow_unknown_license=False))
+    (marked,) = plan(["fox"], [name], 10, project=project).engines
+    assert (marked.licensed, marked.page_basis) == (False, f"pages of {marked.page_size}")
+    assert f"{name} tells no licences, and the project takes no images of unknown licence." in (
+        plan(["fox"], [name], 10, project=project).warnings
+    )
+    assert plan(["fox"], ["openverse"], 10).engines[0].licensed is True
+
+
+def test_a_job_whose_budget_moves_says_that_nobody_knows_how_far() -> None:
+    plain, moving = (plan(["fox", "owl"], ["openverse", "wikimedia"], 100, rebalance=each) for each in (False, True))
+    assert (plain.requests, plain.images, plain.bytes) == (moving.requests, moving.images, moving.bytes)
+    (warning,) = moving.warnings
+    assert warning.startswith("What an engine cannot bring is asked of the others")
+    assert warning.endswith("the job for 400 images at most.")
+    assert plan(["fox"], ["openverse"], 100, rebalance=True).warnings == []
+    assert plan_job(factories.job(keywords=["fox", "owl"], rebalance=True)).warnings != []
 
 
 def test_planning_changes_nothing_and_asks_the_same_for_a_large_job(django_assert_max_num_queries: Any) -> None:

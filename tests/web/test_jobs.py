@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import zipfile
 from collections.abc import Iterator
 from typing import Any
@@ -56,6 +57,20 @@ def test_one_form_makes_the_project_and_the_job_and_starts_it(client: Client, an
     assert Task.objects.get(type_name=VALIDATE_LATER).parameters == {"job_id": job.pk, "level": "fast"}
     page = client.get(answer["Location"]).content.decode()
     assert "barn owl" in page and f'data-live="/jobs/{job.pk}/now"' in page
+
+
+def test_engines_may_stand_in_for_each_other(client: Client) -> None:
+    answer = client.post("/jobs/new", filled(client, rebalance="on", keywords="red fox\nbarn owl", max_images="10"))
+    job = CrawlJob.objects.with_group().get()
+    assert job.rebalance
+    first, *_ = factories.tasks_of(job)
+    factories.end(first, State.FAILED, images=3, outcomes={"stored": 3})
+    page = client.get(f"{answer['Location']}/chunks").content.decode()
+    assert "3 asked for, 10 at first" in page
+    assert "17 asked for, 10 at first" in page
+    again = client.get(f"/jobs/new?like={job.pk}").content.decode()
+    assert re.search('name="rebalance"[^>]*checked', again)
+    assert not re.search('name="rebalance"[^>]*checked', client.get("/jobs/new").content.decode())
 
 
 def test_a_job_asks_in_templates_and_its_page_tells_what_each_brought(client: Client) -> None:

@@ -44,6 +44,7 @@ class Command(JobsCommand):
         )  # fmt: skip
         add("--engines", help="where to look, separated by commas (default: PIXTASKS_DEFAULT_ENGINES)")
         add("--max-images", help=f"new images to store for each keyword at each engine (default {DEFAULT_IMAGES})")
+        add("--rebalance", action="store_true", help="ask productive chunks for what dry ones cannot bring")
         add("--validate", metavar="LEVEL", help="validate the images afterwards: fast, medium or slow")
         add("--project", metavar="SLUG", default="crawls", help="project, made where it is missing (default crawls)")
         add("--name", help="name of the job (default: its keywords)")
@@ -79,6 +80,7 @@ class Command(JobsCommand):
             request.max_images,
             project=project,
             templates=len(request.keyword_templates),
+            rebalance=request.rebalance,
         )
         if as_object:
             self.stdout.write(as_json(plan_object(made)))
