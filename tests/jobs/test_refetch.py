@@ -162,8 +162,9 @@ def test_what_the_source_said_of_a_candidate_is_kept_with_its_image(project: Pro
 def test_an_attempt_that_is_killed_counts_nothing_twice_and_loses_nothing(
     project: Project, web: PictureServer, monkeypatch: pytest.MonkeyPatch, settings: Any, after: bool
 ) -> None:
-    settings.PIXTASKS_FETCH_CONCURRENCY = 1  # At most four land at once: so there are five commits to be killed at.
-    monkeypatch.setattr("jobs.services.refetch._ROWS", 3)
+    # At most four land at once, and each landing is stored: so there are five commits to be killed at.
+    settings.PIXTASKS_FETCH_CONCURRENCY = 1
+    monkeypatch.setattr("jobs.services.refetch._ROWS", 1)
     job, taken = broken(project, web, missing=20)
     for path in list(taken)[:15]:
         web.pictures[path] = taken[path]
@@ -250,6 +251,8 @@ def test_a_chunk_that_is_reopened_meanwhile_counts_by_itself(
     job = fresh(job)
     assert (job.status, job.outcomes["http_404"]) == ("cancelled", 8)
     web.pictures |= taken
+    # One place holds four transfers, so the first store leaves some of the eight on the slowest machine, too.
+    settings.PIXTASKS_FETCH_CONCURRENCY = 1
     start_refetch(job, only("http_404"), None)
 
     def retry_the_crawl(self: LeasedContext, write: Callable[[], Any]) -> None:

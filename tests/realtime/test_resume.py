@@ -77,11 +77,12 @@ def test_a_client_that_is_far_behind_is_read_to_in_pieces(
 ) -> None:
     monkeypatch.setattr(catch_up, "WINDOW", 3)
     monkeypatch.setattr(catch_up, "_NEAR", 6)
-    start = LEDGER.start().last  # Ids go on from test to test, and three at a time would take long from the first.
     work = Work(ann)
+    # Ids go on from test to test, also where the table is empty, and three at a time would take long from the first.
+    start = LEDGER.start().last
     work.report(*range(20))
     with server.socket(f"{as_user(ann)}&since={start}.0", listening=False) as client:
-        assert seqs(client.frames(22)) == list(range(1, 23))
+        assert seqs(client.frames(20)) == list(range(3, 23))
         work.report(20)
         assert seqs([client.read()]) == [23]
 
