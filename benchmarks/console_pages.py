@@ -84,7 +84,6 @@ WEB: tuple[Named, ...] = (
     ("gallery-tiles", {}, "?verdict=invalid"),
     ("gallery-tiles", {}, "?engine=nothing"),
     ("web:account", {}, ""),
-    ("web:keys", {}, ""),
 )
 
 
