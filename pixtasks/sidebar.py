@@ -49,7 +49,7 @@ GROUPS: Final[tuple[tuple[str, tuple[Entry, ...]], ...]] = (
             rows("Validation", "fact_check", "jobs.validationrun"),
             rows("Failures", "broken_image", "jobs.fetchfailure"),
             rows("Retries of failures", "replay", "jobs.refetchrun"),
-            rows("Moved budget", "move_up", "jobs.budgetmove"),
+            rows("Budget moves", "move_up", "jobs.budgetmove"),
             rows("Opt-outs", "block", "jobs.optout"),
             rows("Engines", "hub", "jobs.enginestate"),
         ),

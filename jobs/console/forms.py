@@ -65,13 +65,18 @@ class EngineChoice:
         self.description = engine.description if engine is not None else "No engine answers for this name here."
         self.missing = engine.missing() if engine is not None else ["PIXTASKS_ENGINE_ALIASES"]
         self.form = None
-        if engine is not None:
+        if engine is not None and _takes_options(engine):
             self.form = EngineOptions(data if chosen else None, name=name, engine=engine, owner=owner, given=given)
 
     @property
     def usable(self) -> bool:
         """Whether a job may use it on this installation."""
         return not self.missing
+
+
+def _takes_options(engine: Engine) -> bool:
+    schema = engine.Options.model_json_schema()
+    return bool(schema.get("properties")) or schema.get("additionalProperties") is not False
 
 
 class JobForm(forms.Form):

@@ -44,8 +44,21 @@ def page_context(model_admin: ModelAdmin, job: CrawlJob, request: HttpRequest) -
         "audit_url": f"{reverse('admin:accounts_auditentry_changelist')}?q={job.pk}",
         "keywords_shown": job.keywords[:_SHOWN_KEYWORDS],
         "keywords_more": max(0, len(job.keywords) - _SHOWN_KEYWORDS),
-        "engine_options": [(name, job.options[name]) for name in job.engines if job.options.get(name)],
+        "engine_options": [
+            (name, {option: _told(value) for option, value in job.options[name].items()})
+            for name in job.engines
+            if job.options.get(name)
+        ],
     }
+
+
+def _told(value: Any) -> str:
+    """Return the value of an option in words."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(map(_told, value))
+    return str(value)
 
 
 def live_context(model_admin: ModelAdmin, job: CrawlJob, request: HttpRequest) -> dict[str, Any]:

@@ -40,6 +40,7 @@ class OptOut(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
+        verbose_name = "opt-out"
         ordering = ("-id",)
         indexes = [models.Index(name="opt_out_page", fields=["kind", "id"])]
         constraints = [models.UniqueConstraint(name="opt_out_once", fields=["kind", "mark"])]

@@ -32,6 +32,8 @@ class RefetchRun(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
+        verbose_name = "retry of failures"
+        verbose_name_plural = "retries of failures"
         ordering = ("-id",)
 
     def __str__(self) -> str:

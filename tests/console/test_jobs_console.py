@@ -332,6 +332,8 @@ def test_a_job_is_made_and_started_from_the_form(client: Client, boss: User) -> 
     body = text_of(client.get(NEW))
     assert 'name="engines" value="sample"' in body
     assert "PIXTASKS_DIRECTORY_ROOTS" in body
+    assert "Options of urls" in body
+    assert "Options of sample" not in body  # It takes none.
     answer = client.post(NEW, wanted(level="medium"))
     job = CrawlJob.objects.with_group().get()
     assert answer.status_code == 302
@@ -343,6 +345,7 @@ def test_a_job_is_made_and_started_from_the_form(client: Client, boss: User) -> 
     assert Chunk.objects.filter(job=job).count() == 2
     assert Task.objects.filter(type_name="jobs.validate_when_crawled").count() == 1
     assert AuditEntry.objects.filter(action="crawl_job.started", actor=boss).count() == 1
+    assert "http://203.0.113.1/a.jpg, http://203.0.113.1/b.jpg" in text_of(client.get(page_of(job)))
 
 
 def test_a_job_is_made_without_being_started(client: Client) -> None:
