@@ -45,15 +45,15 @@ class Means:
 
     Attributes:
         live: sources are asked, so their pace counts.
-        ahead: the next page may be asked for before it is needed. Not with a cassette: what is asked must not depend on
-            how fast anything was.
+        in_order: what is asked and kept must not depend on how fast anything was, as with a cassette: no page is asked
+            for before it is needed, and of equal files the one that was named first is kept.
     """
 
     engine: Engine
     web: Web
     fetcher: ImageFetcher[int]
     live: bool = True
-    ahead: bool = True
+    in_order: bool = False
 
 
 def record_job(job: CrawlJob, folder: Path) -> None:
@@ -132,13 +132,13 @@ def means_of(job: CrawlJob, engine: Engine) -> Means:
         reader = CassetteReader(Path(job.cassette["path"]))
         replayed = ReplayingEngine(engine, reader, _limit(reader.about, job))
         fetcher: ImageFetcher[int] = ReplayingFetcher[int](images_storage(), limits, policy, reader)
-        return Means(replayed, ReplayingWeb(reader), fetcher, live=False, ahead=False)
+        return Means(replayed, ReplayingWeb(reader), fetcher, live=False, in_order=True)
     writer, scrubber = CassetteWriter(Path(job.cassette["path"])), Scrubber()
     if writer.about.get("job_id") != job.pk:
         raise CassetteError(f"{job.cassette['path']} is the cassette of another job.")
     recording = RecordingWeb(WebClient(policy, limits), writer, scrubber, engine.name)
     recorder: ImageFetcher[int] = RecordingFetcher[int](images_storage(), limits, policy, writer, scrubber)
-    return Means(RecordingEngine(engine, recording, writer), recording, recorder, ahead=False)
+    return Means(RecordingEngine(engine, recording, writer), recording, recorder, in_order=True)
 
 
 def fetcher_of(job: CrawlJob) -> ImageFetcher[int]:

@@ -139,13 +139,19 @@ class _ChunkCrawl:
             self._take_pages()
             self.fetch.launch(self._wanted())
             self._land(self.fetch.land(0.1))
-            if self.landed and (len(self.landed) >= _BATCH or self.context.checkpoint_due or not self.fetch.flying):
+            if self.landed and self._is_due():
                 self._flush()
             elif self.context.checkpoint_due:
                 self.context.checkpoint()
                 self._heed_target()
         if self.landed:
             self._flush()
+
+    def _is_due(self) -> bool:
+        """Whether what has landed is to be stored now; in order, a wave is stored whole, sorted by rank."""
+        if not self.fetch.flying:
+            return True
+        return not self.means.in_order and (len(self.landed) >= _BATCH or self.context.checkpoint_due)
 
     def _finished(self) -> bool:
         if self.fetch.flying or self.landed:
@@ -169,7 +175,7 @@ class _ChunkCrawl:
         """Keep candidates at hand: ask for the next page while the last is still being fetched."""
         if self.exhausted or self._wanted() <= 0 or len(self.fetch.waiting) > self.fetch.fetcher.room:
             return
-        if self.fetch.waiting and not self.means.ahead:
+        if self.fetch.waiting and self.means.in_order:
             return
         cursor = self.next_cursor
         page = self.pages.page(cursor, idle=not (self.fetch.flying or self.fetch.waiting))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -147,6 +148,36 @@ def test_the_sample_engine_is_recorded_too(
     first, second = (replayed(project, tmp_path / "tape", **fields) for _ in range(2))
     assert what(first) == what(second) == what(original)
     assert original.images == 12
+
+
+class Held(dict[str, bytes]):
+    """Pictures of which one is handed out only when another has been asked for and had time to arrive."""
+
+    def __init__(self, web: PictureServer, path: str, after: str) -> None:
+        super().__init__(web.pictures)
+        self.web, self.path, self.after = web, path, after
+
+    def __getitem__(self, path: str) -> bytes:
+        deadline = time.monotonic() + 10
+        while path == self.path and self.after not in self.web.hits and time.monotonic() < deadline:
+            time.sleep(0.01)
+        if path == self.path:
+            time.sleep(0.3)
+        return super().__getitem__(path)
+
+
+def test_of_equal_files_the_first_one_is_kept_however_slow_it_was(
+    project: Project, web: PictureServer, archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jobs.services.download._BATCH", 1)
+    slow, quick, *_ = web.pictures
+    web.pictures[quick] = web.pictures[slow]
+    web.pictures = Held(web, slow, after=quick)
+    original = recorded(project, tmp_path / "tape", keywords=("fox",))
+    assert (original.images, original.outcomes["duplicate"]) == (15, 1)
+    assert Image.objects.get(job=original, rank=0).source_url == f"{web.root}{slow}"
+    web.pictures = {}
+    assert what(replayed(project, tmp_path / "tape", keywords=("fox",))) == what(original)
 
 
 def test_it_is_replayed_with_other_settings(
