@@ -20,10 +20,12 @@ def create_application() -> Any:
 
     http = get_asgi_application()
     from pixtasks.checks import refuse_unsafe_start
+    from pixtasks.common.connections import close_after_requests
     from pixtasks.common.patience import bound_lock_waits
 
     refuse_unsafe_start()
     bound_lock_waits()
+    close_after_requests()
     # Django logs every error answer through it; loaded only then, it needs a file descriptor when none may be left.
     codecs.lookup("unicode_escape")
     # Only now: these read the settings when they are imported.

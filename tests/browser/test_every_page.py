@@ -46,6 +46,17 @@ def sign_in(page: Page, stack: Stack) -> None:
     page.wait_for_url("**/admin/")
 
 
+CONNECTIONS = """
+from django.db import connection
+with connection.cursor() as cursor:
+    if connection.vendor == "postgresql":
+        cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")
+    else:
+        cursor.execute("SELECT 0")
+    print(cursor.fetchone()[0])
+"""
+
+
 def test_every_page_fits_can_be_read_and_names_its_controls(served: Stack, pages: list[str], page: Page) -> None:
     watched = Watched(page)
     sign_in(page, served)
@@ -66,6 +77,8 @@ def test_every_page_fits_can_be_read_and_names_its_controls(served: Stack, pages
         if found or watched.complaints:
             faults[path] = found + watched.complaints
     assert faults == {}
+    # Each request closes its own connection: hundreds of them leave none behind.
+    assert int(served.manage("shell", "-v0", "-c", CONNECTIONS).stdout) < 40
     assert watched.hosts == {urlsplit(served.url).netloc}
 
 
