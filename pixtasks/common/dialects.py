@@ -18,6 +18,7 @@ from django.core.exceptions import PermissionDenied, RequestDataTooBig, Suspicio
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.template import loader
 from django.views import defaults
 from pydantic import ValidationError as PydanticError
 from rest_framework import exceptions
@@ -271,10 +272,21 @@ class JsonErrorMiddleware:
         return response
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponseBase | None:
-        """Answer for a view that raised; pages keep Django's own handling."""
+        """Answer for a view that raised; pages keep Django's own handling, but where something needed is away."""
         if dialect_of(request.path) is None:
-            return None
+            return _unavailable(error)
         return json_response(_noted(error), request.path)
+
+
+def _unavailable(error: Exception) -> HttpResponse | None:
+    """Return the page that says what is away; None where nothing is."""
+    problem = problem_of(error)
+    if problem is None or problem.status != 503:
+        return None
+    _noted(error)
+    # Without the request: whoever asks, the database cannot tell.
+    page = loader.render_to_string("503.html", {"reason": problem.message})
+    return HttpResponse(page, status=503, headers=dict(problem.headers))
 
 
 def _unreadable(request: HttpRequest) -> Problem | None:
