@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.core.handlers.asgi import ASGIHandler
 from django.core.signals import request_finished
 from django.db import connections
 
@@ -14,7 +15,7 @@ def close_after_requests() -> None:
     Its thread ends then, and nobody can use the connection again. Kept for CONN_MAX_AGE, it would take one of the
     server's places until Python collects its garbage: a gallery that is scrolled fast used up all hundred.
     """
-    request_finished.connect(_close, dispatch_uid="pixtasks.connections")
+    request_finished.connect(_close, sender=ASGIHandler, dispatch_uid="pixtasks.connections")
 
 
 def _close(**_: Any) -> None:
